@@ -1,0 +1,87 @@
+/** @file What the library returns: plain records, no handles. Sizes in bytes, times in epoch milliseconds. */
+import type { DatasetManifest } from './dataset.ts';
+import type { Preprocessing } from './preprocessing.ts';
+import type { EpochMetrics, LayerState, MethodId, TrainConfig, TrainResult } from './training.ts';
+
+export interface BlobRef {
+  /** Hex. */
+  sha256: string;
+  bytes: number;
+}
+
+export interface BaseRecord {
+  /** SHA-256 over the two blob hashes: identifies the network, whatever its name. */
+  id: string;
+  name: string;
+  /** ONNX without weight data. */
+  graph: BlobRef;
+  /** Safetensors. */
+  weights: BlobRef;
+  preprocessing: Preprocessing;
+  /** Labels of the base's own head; empty when unknown. */
+  classNames: string[];
+  summary: {
+    parameters: number;
+    gatedLayers: number;
+    nodes: number;
+    features: number;
+    /** Operator → count. */
+    operators: Record<string, number>;
+    /** What a full copy for one more task costs before its head: all backbone parameters and statistics, 4 bytes each. */
+    backboneBytes: number;
+  };
+  /** File name it was imported from. */
+  source: string;
+  createdAt: number;
+}
+
+export interface DatasetRecord {
+  id: string;
+  manifest: DatasetManifest;
+  createdAt: number;
+}
+
+export interface TaskRecord {
+  id: string;
+  name: string;
+  baseId: string;
+  datasetId: string;
+  classNames: string[];
+  createdAt: number;
+  /** Delta shown and exported by default: the newest finished TAPS run, else the newest finished run. */
+  currentDeltaId: string | null;
+}
+
+export type RunStatus = 'queued' | 'running' | 'paused' | 'interrupted' | 'cancelled' | 'failed' | 'done';
+
+export interface RunRecord {
+  id: string;
+  taskId: string;
+  config: TrainConfig;
+  status: RunStatus;
+  /** Absolute folder with checkpoints. */
+  folder: string;
+  startedAt: number;
+  finishedAt: number | null;
+  /** Message of the failure. */
+  failure: string | null;
+  metrics: EpochMetrics[];
+  result: TrainResult | null;
+}
+
+export interface DeltaRecord {
+  id: string;
+  taskId: string;
+  runId: string | null;
+  method: MethodId;
+  baseId: string;
+  blob: BlobRef;
+  layers: LayerState[];
+  layersOpen: number;
+  layersTotal: number;
+  /** Numbers stored for this task: open δ, replaced values, head. */
+  parameters: number;
+  /** Fraction 0..1 on the test split; null for an unpacked task. */
+  testAccuracy: number | null;
+  createdAt: number;
+}

@@ -1,0 +1,67 @@
+/**
+ * @file Messages between the owner (main process or command line) and the trainer child.
+ * The transport is `child_process` IPC under Node and a MessagePort under Electron; both carry structured clones.
+ */
+import type { ErrorEnvelope } from './errors.ts';
+import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from './training.ts';
+import type { EngineInfo } from '../engine/types.ts';
+
+/** Files that make up a base on disk. Weights are verified against their hash by the reader. */
+export interface BaseFiles {
+  baseId: string;
+  graphPath: string;
+  graphSha256: string;
+  weightsPath: string;
+  weightsSha256: string;
+}
+
+export interface TrainJob {
+  runId: string;
+  /** Folder of this run: checkpoints and the finished artefact are written here, nowhere else. */
+  runFolder: string;
+  base: BaseFiles;
+  config: TrainConfig;
+  classNames: string[];
+  /** Folder of decoded images (see data/prepared-set). */
+  preparedFolder: string;
+  /** Manifest hash; a checkpoint made with another is refused. */
+  datasetHash: string;
+  /** Continue from the last checkpoint in runFolder if there is one. */
+  resume: boolean;
+}
+
+export interface PredictJob {
+  base: BaseFiles;
+  /** Safetensors file of the task. */
+  artifactPath: string;
+  preparedFolder: string;
+  /** Indices into the prepared set. */
+  indices: number[];
+  engine: TrainConfig['engine'];
+  threads: number;
+}
+
+export type TrainerRequest =
+  | { kind: 'train'; job: TrainJob }
+  | { kind: 'predict'; job: PredictJob }
+  | { kind: 'pause' }
+  | { kind: 'resume' }
+  /** Stops after the current step; what was best so far is kept as a checkpoint. */
+  | { kind: 'cancel' }
+  | { kind: 'doctor' };
+
+export type TrainerEvent =
+  | { kind: 'ready'; pid: number }
+  | { kind: 'heartbeat'; residentBytes: number }
+  | { kind: 'stage'; stage: 'loading' | 'compiling' | 'training' | 'evaluating' | 'saving' }
+  | { kind: 'progress'; progress: TrainProgress }
+  | { kind: 'epoch'; metrics: EpochMetrics }
+  | { kind: 'checkpoint'; path: string; epoch: number; step: number }
+  | { kind: 'paused' }
+  | { kind: 'resumed' }
+  | { kind: 'done'; artifactPath: string; result: TrainResult }
+  | { kind: 'cancelled'; checkpointPath: string | null }
+  /** logits is row-major [indices.length, classes]. */
+  | { kind: 'predicted'; logits: Float32Array; classes: number; evaluation: Evaluation | null }
+  | { kind: 'doctor'; engines: EngineInfo[] }
+  | { kind: 'failed'; error: ErrorEnvelope };

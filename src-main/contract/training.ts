@@ -1,0 +1,140 @@
+/** @file Configuration, progress and result of a training run: shared by the command line, the trainer and the library. */
+import { z } from 'zod';
+import type { FloatTensor } from './tensors.ts';
+import type { Preprocessing } from './preprocessing.ts';
+
+export const METHODS = ['taps', 'full-fine-tuning', 'linear-probe', 'norm-head'] as const;
+export type MethodId = (typeof METHODS)[number];
+
+export const ENGINE_IDS = ['onnxruntime', 'tensorflow', 'reference'] as const;
+
+/**
+ * Everything that determines a run besides base and dataset. Two runs with equal configuration, base and
+ * manifest on the same engine end with the same bytes.
+ */
+export const trainConfigSchema = z.strictObject({
+  method: z.enum(METHODS),
+  engine: z.enum(ENGINE_IDS).default('onnxruntime'),
+  /** λ of the sparsity penalty (λ/L)·Σ|s|, L = number of gated layers. 0..1000. Larger closes more layers. */
+  lambda: z.number().min(0).max(1000).default(1),
+  /** τ: a layer is open while its score s ≥ τ. 0..1. */
+  threshold: z.number().min(0).max(1).default(0.1),
+  /** Start value of every score; above τ, so that every layer starts open. −1..2. */
+  scoreInit: z.number().min(-1).max(2).default(0.15),
+  /** Epochs at the start without sparsity penalty. 0..epochs. */
+  warmupEpochs: z.number().int().min(0).default(3),
+  optimizer: z.enum(['sgd', 'adamw']).default('sgd'),
+  /** Step size of weights at the start of the cosine schedule. > 0. */
+  learningRate: z.number().positive().max(100).default(0.01),
+  /** Step size of the scores; null means the same as learningRate. */
+  scoreLearningRate: z.number().positive().max(100).nullable().default(null),
+  momentum: z.number().min(0).max(0.9999).default(0.9),
+  /** Decoupled for adamw, L2 on δ and trained values for sgd; never on scores. */
+  weightDecay: z.number().min(0).max(1).default(0),
+  epochs: z.number().int().min(1).max(10_000).default(30),
+  /** Images per micro-batch. */
+  batchSize: z.number().int().min(1).max(4096).default(32),
+  /** Micro-batches averaged into one optimiser step. */
+  accumulate: z.number().int().min(1).max(1024).default(1),
+  seed: z.number().int().min(0).max(0xffff_ffff).default(0),
+  /** Side of the training and test input in pixels; null means the base's own. */
+  imageSize: z.number().int().min(8).max(1024).nullable().default(null),
+  augmentation: z.enum(['crop-flip', 'crop', 'flip', 'none']).default('crop-flip'),
+  /** CPU threads; 0 means all cores. */
+  threads: z.number().int().min(0).max(256).default(0),
+});
+export type TrainConfig = z.infer<typeof trainConfigSchema>;
+
+/** State of one gated layer in a finished or running task. */
+export interface LayerState {
+  /** Name of the layer's weight in the base. */
+  name: string;
+  /** Elements of the weight. */
+  parameters: number;
+  /** Score s; null for methods without gates. */
+  score: number | null;
+  /** Whether the task changes this layer. */
+  open: boolean;
+}
+
+/**
+ * What a task adds to its base: the only thing that is stored.
+ * An effective weight is `replaced` where present, else float32(base + delta) where a delta is present, else the base's.
+ */
+export interface TaskArtifact {
+  method: MethodId;
+  /** SHA-256 (hex) that identifies the base (see library/base-id). */
+  baseId: string;
+  /** Index = label. */
+  classNames: string[];
+  /** Gated layers in forward order. */
+  layers: LayerState[];
+  /** δ of open layers only, by weight name; shapes equal the base's. */
+  deltas: Map<string, FloatTensor>;
+  /** Task-specific values of the base's parameters (normalisation, biases, whole weights), by name. */
+  replaced: Map<string, FloatTensor>;
+  head: { /** [classes, features] */ weight: FloatTensor; /** [classes] */ bias: FloatTensor };
+  /** imageSize is the one trained with. */
+  preprocessing: Preprocessing;
+}
+
+/** One epoch as reported and stored. Accuracies are fractions 0..1; null before the first validation. */
+export interface EpochMetrics {
+  /** From 0. */
+  epoch: number;
+  trainLoss: number;
+  trainAccuracy: number;
+  validationLoss: number;
+  validationAccuracy: number;
+  openLayers: number;
+  /** Bytes the task would take if it stopped here (float32 weights without file header). */
+  openBytes: number;
+  learningRate: number;
+  /** Seconds this epoch took. */
+  seconds: number;
+  /** Scores of the gated layers in forward order; empty for methods without gates. */
+  scores: number[];
+}
+
+/** Sent at most a few times a second while training. */
+export interface TrainProgress {
+  epoch: number;
+  epochs: number;
+  /** Optimiser steps done in this run, and in all. */
+  step: number;
+  steps: number;
+  /** Exponential moving average of the cross-entropy. */
+  loss: number;
+  /** Training accuracy of this epoch so far, 0..1. */
+  accuracy: number;
+  /** Last validation accuracy, 0..1; null before the first. */
+  validationAccuracy: number | null;
+  openLayers: number;
+  totalLayers: number;
+  imagesPerSecond: number;
+  etaSeconds: number | null;
+  /** Resident memory of the trainer in bytes. */
+  residentBytes: number;
+}
+
+/** Evaluation on one split. */
+export interface Evaluation {
+  images: number;
+  loss: number;
+  /** Fraction 0..1. */
+  accuracy: number;
+  /** confusion[actual][predicted] in images. */
+  confusion: number[][];
+}
+
+/** What a finished run reports beside its artefact. */
+export interface TrainResult {
+  epochs: EpochMetrics[];
+  /** Epoch whose weights were kept: best validation accuracy, ties to fewer open bytes, then to the later epoch. */
+  bestEpoch: number;
+  validation: Evaluation;
+  /** Evaluated once, after selection. */
+  test: Evaluation;
+  seconds: number;
+  engine: string;
+}
