@@ -1,0 +1,50 @@
+/** @file What the training loop needs of a model under adaptation; engine and method are behind it. */
+import type { LayerState, TaskArtifact, TrainConfig } from '../contract/training.ts';
+
+/** One micro-batch. Shapes are fixed for a session: [batchSize, 3, imageSize, imageSize] NCHW and one-hot [batchSize, classes]. */
+export interface Batch {
+  images: Float32Array;
+  /** Row of zeros = padding, ignored by evaluation. */
+  labels: Float32Array;
+}
+
+/** Numbers that change with the step. */
+export interface StepHyperparameters {
+  learningRate: number;
+  scoreLearningRate: number;
+  /** λ during the penalty phase, 0 in warm-up; the session divides by the number of gated layers. */
+  lambda: number;
+}
+
+export interface StepOutcome {
+  /** Mean cross-entropy of the micro-batch, without the sparsity penalty. */
+  loss: number;
+  /** Row-major [batchSize, classes]. */
+  logits: Float32Array;
+}
+
+/**
+ * A network with trainable state on an engine. `trainStep` does everything of one micro-batch; with
+ * `config.accumulate` > 1 the optimiser moves on every accumulate-th call (gradients are averaged, and
+ * `snapshot` is only legal between optimiser steps).
+ */
+export interface TrainingSession {
+  readonly config: TrainConfig;
+  readonly imageSize: number;
+  readonly classes: number;
+  readonly compileMs: number;
+  trainStep(batch: Batch, hyper: StepHyperparameters): Promise<StepOutcome>;
+  /** Inference (running statistics), same batch size as training; returns row-major logits. */
+  evaluateStep(images: Float32Array): Promise<Float32Array>;
+  /** Gated layers with current scores, forward order. */
+  layers(): Promise<LayerState[]>;
+  /** Float32 bytes the task would take now, without file header. */
+  openBytes(): Promise<number>;
+  /** Complete trainable state by name (weights, scores, statistics, optimiser moments, step counters): a checkpoint's content. */
+  snapshot(): Promise<Map<string, { shape: readonly number[]; data: Float32Array }>>;
+  /** Inverse of `snapshot`; throws `run-incompatible` when names or shapes differ. */
+  restore(snapshot: Map<string, { shape: readonly number[]; data: Float32Array }>): void;
+  /** Of a snapshot of this session: what would be stored for the task. */
+  artifactOf(snapshot: Map<string, { shape: readonly number[]; data: Float32Array }>): TaskArtifact;
+  dispose(): void;
+}
