@@ -29,6 +29,8 @@ export interface StepSpec {
   results: readonly string[];
   /** Values that never change while this step lives (frozen weights). Engines may pre-process them. */
   constants: Record<string, FloatTensor>;
+  /** Overrides the engine's preferred layout: programs without convolution gradients may want the runtime's own fusions ('nchw'). */
+  layout?: ActivationLayout;
   /**
    * The mathematics. Must be pure and synchronous, may call any op in engine/ops and tfjs-core.
    * Returns one tensor for every name in `writes` and `results`. Called inside a tidy.

@@ -1,0 +1,222 @@
+/**
+ * @file Convolutions and their gradients as standard ONNX nodes.
+ *
+ * [Note: Activations as [C, N, H, W]] With the channel first, [C, N·H·W] is a matrix and a convolution is one large
+ * product over the whole batch instead of one small product per picture. A two-dimensional convolution becomes a
+ * three-dimensional one with the pictures as depth and a filter of depth 1: [1, C, N, H, W] * [O, C, 1, kh, kw].
+ * The gradient of the filter is the convolution of [1, N, C, H, W] with dy [O, N, 1, oh, ow]: again one product, whose
+ * output is already in the filter's own order.
+ */
+import type { ConvAttributes } from '../kernels/attributes.ts';
+import type { Emitter } from './emitter.ts';
+
+type Size = readonly [number, number];
+/** [C, N, H, W] */
+type Shape4 = readonly [number, number, number, number];
+
+export function lowerConv(emit: Emitter, x: string, xShape: Shape4, w: string, wShape: Shape4, conv: ConvAttributes): string {
+  const [channels, n, h, width] = xShape;
+  const [outputs, perGroup, kh, kw] = wShape;
+  const [oh, ow] = outputSize(conv, [h, width]);
+  if (isPointwise(conv)) {
+    const product = emit.one('MatMul', [
+      emit.reshape(w, wShape, [outputs, channels]),
+      emit.reshape(x, xShape, [channels, n * h * width]),
+    ]);
+    return emit.reshape(product, [outputs, n * h * width], [outputs, n, h, width]);
+  }
+  if (conv.groups > 1) {
+    const y = emit.one('Conv', [emit.transpose(x, xShape, [1, 0, 2, 3]), w], conv2dAttributes(conv));
+    return emit.transpose(y, [n, outputs, oh, ow], [1, 0, 2, 3]);
+  }
+  const y = emit.one(
+    'Conv',
+    [emit.reshape(x, xShape, [1, channels, n, h, width]), emit.reshape(w, wShape, [outputs, perGroup, 1, kh, kw])],
+    conv3dAttributes(conv),
+  );
+  return emit.reshape(y, [1, outputs, n, oh, ow], [outputs, n, oh, ow]);
+}
+
+export function lowerConvGradInput(
+  emit: Emitter,
+  dy: string,
+  dyShape: Shape4,
+  w: string,
+  wShape: Shape4,
+  conv: ConvAttributes & { inputSize: Size },
+): string {
+  const [outputs, n, oh, ow] = dyShape;
+  const [, perGroup, kh, kw] = wShape;
+  const channels = perGroup * conv.groups;
+  const [h, width] = conv.inputSize;
+  if (kh === 1 && kw === 1 && conv.groups === 1 && conv.pads.every((pad) => pad === 0)) {
+    const product = emit.one('Gemm', [emit.reshape(w, wShape, [outputs, channels]), emit.reshape(dy, dyShape, [outputs, n * oh * ow])], { transA: 1 });
+    return spreadOut(emit, emit.reshape(product, [channels, n * oh * ow], [channels, n, oh, ow]), [channels, n, oh, ow], conv.strides, [h, width]);
+  }
+  if (conv.groups > 1) {
+    const dx = emit.one('ConvTranspose', [emit.transpose(dy, dyShape, [1, 0, 2, 3]), w], {
+      ...conv2dAttributes(conv),
+      output_padding: outputPadding(conv, [oh, ow]),
+    });
+    return emit.transpose(dx, [n, channels, h, width], [1, 0, 2, 3]);
+  }
+  const dy5 = emit.reshape(dy, dyShape, [1, outputs, n, oh, ow]);
+  if (conv.strides[0] === 1 && conv.strides[1] === 1) {
+    const flipped = flipAndSwap(emit, w, wShape);
+    const reach: Size = [(kh - 1) * conv.dilations[0], (kw - 1) * conv.dilations[1]];
+    const [top, left, bottom, right] = conv.pads;
+    const pads: [number, number, number, number] = [reach[0] - top, reach[1] - left, reach[0] - bottom, reach[1] - right];
+    if (pads.every((pad) => pad >= 0)) {
+      const dx = emit.one('Conv', [dy5, emit.reshape(flipped, [channels, outputs, kh, kw], [channels, outputs, 1, kh, kw])], conv3dAttributes({ ...conv, pads }));
+      return emit.reshape(dx, [1, channels, n, h, width], [channels, n, h, width]);
+    }
+  }
+  const dx = emit.one('ConvTranspose', [dy5, emit.reshape(w, wShape, [outputs, perGroup, 1, kh, kw])], {
+    ...conv3dAttributes(conv),
+    output_padding: [0, ...outputPadding(conv, [oh, ow])],
+  });
+  return emit.reshape(dx, [1, channels, n, h, width], [channels, n, h, width]);
+}
+
+export function lowerConvGradFilter(
+  emit: Emitter,
+  x: string,
+  xShape: Shape4,
+  dy: string,
+  dyShape: Shape4,
+  conv: ConvAttributes,
+): string {
+  const [channels, n, h, width] = xShape;
+  const [outputs, , oh, ow] = dyShape;
+  const [kh, kw] = conv.kernel;
+  if (kh === 1 && kw === 1 && conv.groups === 1 && conv.pads.every((pad) => pad === 0)) {
+    const used = takeEvery(emit, x, xShape, conv.strides, [oh, ow]);
+    const dw = emit.one('Gemm', [emit.reshape(dy, dyShape, [outputs, n * oh * ow]), emit.reshape(used, [channels, n, oh, ow], [channels, n * oh * ow])], { transB: 1 });
+    return emit.reshape(dw, [outputs, channels], [outputs, channels, 1, 1]);
+  }
+  if (conv.groups === 1) {
+    const x5 = emit.reshape(emit.transpose(x, xShape, [1, 0, 2, 3]), [n, channels, h, width], [1, n, channels, h, width]);
+    const [top, left, bottom, right] = conv.pads;
+    const raw = emit.one('Conv', [x5, emit.reshape(dy, dyShape, [outputs, n, 1, oh, ow])], {
+      kernel_shape: [1, oh, ow],
+      dilations: [1, ...conv.strides],
+      strides: [1, ...conv.dilations],
+      pads: [0, top, left, 0, bottom, right],
+    });
+    const [rh, rw] = rawFilterSize(conv, [h, width], [oh, ow]);
+    const cut = cutTo(emit, raw, [1, outputs, channels, rh, rw], [kh, kw]);
+    return emit.reshape(cut, [1, outputs, channels, kh, kw], [outputs, channels, kh, kw]);
+  }
+  return lowerGroupedFilterGradient(emit, x, xShape, dy, dyShape, conv);
+}
+
+/** Depthwise: each channel's pictures are the input channels of one group. Other groupings: one group after another. */
+function lowerGroupedFilterGradient(emit: Emitter, x: string, xShape: Shape4, dy: string, dyShape: Shape4, conv: ConvAttributes): string {
+  const [channels, n, h, width] = xShape;
+  const [outputs, , oh, ow] = dyShape;
+  const [kh, kw] = conv.kernel;
+  const { groups } = conv;
+  const perGroup = channels / groups;
+  if (perGroup === 1) {
+    const raw = emit.one('Conv', [emit.reshape(x, xShape, [1, channels * n, h, width]), dy], {
+      kernel_shape: [oh, ow],
+      dilations: [...conv.strides],
+      strides: [...conv.dilations],
+      pads: [...conv.pads],
+      group: groups,
+    });
+    const [rh, rw] = rawFilterSize(conv, [h, width], [oh, ow]);
+    const cut = cutTo(emit, raw, [1, outputs, rh, rw], [kh, kw]);
+    return emit.reshape(cut, [1, outputs, kh, kw], [outputs, 1, kh, kw]);
+  }
+  const outputsPerGroup = outputs / groups;
+  const parts = Array.from({ length: groups }, (_, group) => {
+    const xPart = slice(emit, x, 0, group * perGroup, perGroup);
+    const dyPart = slice(emit, dy, 0, group * outputsPerGroup, outputsPerGroup);
+    return lowerConvGradFilter(emit, xPart, [perGroup, n, h, width], dyPart, [outputsPerGroup, n, oh, ow], { ...conv, groups: 1 });
+  });
+  return emit.one('Concat', parts, { axis: 0 });
+}
+
+function isPointwise(conv: ConvAttributes): boolean {
+  const ones = [...conv.kernel, ...conv.strides, conv.groups];
+  return ones.every((value) => value === 1) && conv.pads.every((pad) => pad === 0);
+}
+
+function outputSize(conv: ConvAttributes, [h, w]: Size): [number, number] {
+  const axis = (size: number, index: 0 | 1): number =>
+    Math.floor((size + conv.pads[index] + conv.pads[index + 2 as 2 | 3] - ((conv.kernel[index] - 1) * conv.dilations[index] + 1)) / conv.strides[index]) + 1;
+  return [axis(h, 0), axis(w, 1)];
+}
+
+/** Size of the correlation of x with dy: at least the filter, more where the stride did not use the last pixels. */
+function rawFilterSize(conv: ConvAttributes, [h, w]: Size, [oh, ow]: Size): [number, number] {
+  const axis = (size: number, output: number, index: 0 | 1): number =>
+    Math.floor((size + conv.pads[index] + conv.pads[index + 2 as 2 | 3] - ((output - 1) * conv.strides[index] + 1)) / conv.dilations[index]) + 1;
+  return [axis(h, oh, 0), axis(w, ow, 1)];
+}
+
+/** What ConvTranspose must add at the end so that it returns the input's size: pixels the stride did not reach. */
+function outputPadding(conv: ConvAttributes & { inputSize: Size }, [oh, ow]: Size): number[] {
+  const axis = (size: number, output: number, index: 0 | 1): number =>
+    size - ((output - 1) * conv.strides[index] + (conv.kernel[index] - 1) * conv.dilations[index] + 1 - conv.pads[index] - conv.pads[index + 2 as 2 | 3]);
+  return [axis(conv.inputSize[0], oh, 0), axis(conv.inputSize[1], ow, 1)];
+}
+
+function conv2dAttributes(conv: ConvAttributes): Record<string, number | number[]> {
+  return { kernel_shape: [...conv.kernel], strides: [...conv.strides], pads: [...conv.pads], dilations: [...conv.dilations], group: conv.groups };
+}
+
+function conv3dAttributes(conv: ConvAttributes): Record<string, number | number[]> {
+  const [top, left, bottom, right] = conv.pads;
+  return {
+    kernel_shape: [1, ...conv.kernel],
+    strides: [1, ...conv.strides],
+    pads: [0, top, left, 0, bottom, right],
+    dilations: [1, ...conv.dilations],
+  };
+}
+
+/** [O, C, kh, kw] → [C, O, kh, kw] with both spatial axes reversed. */
+function flipAndSwap(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4): string {
+  const taps = kh * kw;
+  const flat = emit.reshape(w, [outputs, channels, kh, kw], [outputs, channels, taps]);
+  const reversed = emit.int64(Array.from({ length: taps }, (_, index) => taps - 1 - index));
+  const flipped = emit.one('Gather', [flat, reversed], { axis: 2 });
+  const swapped = emit.transpose(flipped, [outputs, channels, taps], [1, 0, 2]);
+  return emit.reshape(swapped, [channels, outputs, taps], [channels, outputs, kh, kw]);
+}
+
+/** Every stride-th pixel of [C, N, H, W], `count` of them. */
+function takeEvery(emit: Emitter, x: string, [, , h, w]: Shape4, strides: readonly [number, number], [oh, ow]: Size): string {
+  if (strides[0] === 1 && strides[1] === 1 && h === oh && w === ow) return x;
+  return emit.one('Slice', [
+    x,
+    emit.int64([0, 0]),
+    emit.int64([(oh - 1) * strides[0] + 1, (ow - 1) * strides[1] + 1]),
+    emit.int64([2, 3]),
+    emit.int64(strides),
+  ]);
+}
+
+/** Inverse of `takeEvery`: the pixels between are zero. */
+function spreadOut(emit: Emitter, x: string, [c, n, oh, ow]: Shape4, strides: readonly [number, number], [h, w]: Size): string {
+  if (strides[0] === 1 && strides[1] === 1 && h === oh && w === ow) return x;
+  const [sh, sw] = strides;
+  const open = emit.reshape(x, [c, n, oh, ow], [c * n, oh, 1, ow, 1]);
+  const padded = emit.one('Pad', [open, emit.int64([0, 0, 0, 0, 0, 0, 0, sh - 1, 0, sw - 1])]);
+  const grid = emit.reshape(padded, [c * n, oh, sh, ow, sw], [c, n, oh * sh, ow * sw]);
+  const missing: Size = [h - oh * sh, w - ow * sw];
+  if (missing[0] === 0 && missing[1] === 0) return grid;
+  return emit.one('Pad', [grid, emit.int64([0, 0, 0, 0, 0, 0, missing[0], missing[1]])]);
+}
+
+function cutTo(emit: Emitter, value: string, shape: readonly number[], [kh, kw]: Size): string {
+  const rank = shape.length;
+  if (shape[rank - 2] === kh && shape[rank - 1] === kw) return value;
+  return emit.one('Slice', [value, emit.int64([0, 0]), emit.int64([kh, kw]), emit.int64([rank - 2, rank - 1])]);
+}
+
+function slice(emit: Emitter, value: string, axis: number, begin: number, length: number): string {
+  return emit.one('Slice', [value, emit.int64([begin]), emit.int64([begin + length]), emit.int64([axis])]);
+}

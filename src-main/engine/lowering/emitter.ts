@@ -1,0 +1,92 @@
+/** @file Builds an ONNX graph node by node: unique names, deduplicated constants, free reshapes folded away. */
+import type { AttributeValue, GraphNode } from '../../graph/types.ts';
+import { elementCount, type HostTensor } from '../../contract/tensors.ts';
+
+export type Attributes = Record<string, number | number[] | string>;
+
+/** Attributes that ONNX wants as floats whatever the JavaScript number looks like. */
+const FLOAT_ATTRIBUTES = new Set(['alpha', 'beta', 'epsilon', 'momentum']);
+
+export class Emitter {
+  readonly nodes: GraphNode[] = [];
+  readonly initializers = new Map<string, HostTensor>();
+  readonly #constants = new Map<string, string>();
+  readonly #memo = new Map<string, string[]>();
+  #next = 0;
+
+  /**
+   * Emits one node and returns the names of its outputs. A node with the same operator, inputs and attributes is emitted
+   * once, so that work which forward and backward share (a transposed activation) is done once.
+   */
+  emit(op: string, inputs: string[], attributes: Attributes = {}, outputCount = 1): string[] {
+    const key = JSON.stringify([op, inputs, attributes]);
+    const known = this.#memo.get(key);
+    if (known !== undefined && known.length >= outputCount) return known;
+    const id = this.#next++;
+    const outputs = Array.from({ length: outputCount }, (_, index) => `v${String(id)}${index === 0 ? '' : `_${String(index)}`}`);
+    this.nodes.push({ name: `n${String(id)}_${op}`, op, inputs, outputs, attributes: encodeAttributes(attributes) });
+    this.#memo.set(key, outputs);
+    return outputs;
+  }
+
+  /** As `emit`, for nodes with one output. */
+  one(op: string, inputs: string[], attributes: Attributes = {}): string {
+    const [output] = this.emit(op, inputs, attributes);
+    if (output === undefined) throw new Error(`Node ${op} without output.`);
+    return output;
+  }
+
+  /** Reshape; returns the value itself when the shape is known to be the same. */
+  reshape(value: string, from: readonly number[], to: readonly number[]): string {
+    if (from.length === to.length && from.every((size, axis) => size === to[axis])) return value;
+    return this.one('Reshape', [value, this.int64(to)]);
+  }
+
+  /** Transpose; the identity permutation costs nothing, and moving only axes of size 1 becomes a reshape. */
+  transpose(value: string, shape: readonly number[], permutation: readonly number[]): string {
+    if (permutation.every((from, to) => from === to)) return value;
+    const moved = permutation.filter((axis) => shape[axis] !== 1);
+    if (moved.every((axis, index) => index === 0 || axis > (moved[index - 1] ?? -1))) {
+      return this.reshape(value, shape, permutation.map((axis) => shape[axis] ?? 1));
+    }
+    return this.one('Transpose', [value], { perm: [...permutation] });
+  }
+
+  int64(values: readonly number[]): string {
+    return this.#constant(`i:${values.join(',')}`, {
+      dtype: 'int64',
+      shape: [values.length],
+      data: BigInt64Array.from(values, BigInt),
+    });
+  }
+
+  scalar(value: number): string {
+    return this.#constant(`f:${String(value)}`, { dtype: 'float32', shape: [], data: Float32Array.of(value) });
+  }
+
+  /** A float constant; all-equal ones are not deduplicated beyond scalars. */
+  float(shape: readonly number[], data: Float32Array): string {
+    if (elementCount(shape) !== data.length) throw new Error(`Constant of shape [${shape.join(', ')}] has ${String(data.length)} values.`);
+    return this.#constant(`#${String(this.#next++)}`, { dtype: 'float32', shape, data });
+  }
+
+  #constant(key: string, tensor: HostTensor): string {
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    const name = `c${String(this.#constants.size)}`;
+    this.initializers.set(name, tensor);
+    this.#constants.set(key, name);
+    return name;
+  }
+}
+
+function encodeAttributes(attributes: Attributes): Record<string, AttributeValue> {
+  const encoded: Record<string, AttributeValue> = {};
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === 'string') encoded[name] = { kind: 'string', value };
+    else if (Array.isArray(value)) encoded[name] = { kind: 'ints', value };
+    else if (FLOAT_ATTRIBUTES.has(name)) encoded[name] = { kind: 'float', value };
+    else encoded[name] = { kind: 'int', value };
+  }
+  return encoded;
+}

@@ -1,0 +1,97 @@
+/** @file Trace → ONNX graph: reachable calls only, inputs and outputs under their own names. */
+import type { FloatTensor } from '../../contract/tensors.ts';
+import type { Graph, GraphNode } from '../../graph/types.ts';
+import { inputsOf, type Trace, type TraceCall, type TraceValue } from '../tracing/trace.ts';
+import { Emitter } from './emitter.ts';
+import { lowerCall } from './kernels.ts';
+
+/**
+ * @param constants inputs of the trace that become initializers, by name
+ * @returns a graph whose inputs are the remaining trace inputs that are used, whose outputs are the trace's
+ */
+export function lowerTrace(name: string, trace: Trace, constants: Record<string, FloatTensor>): Graph {
+  const emit = new Emitter();
+  const names = new Map<number, string>();
+  const calls = reachableCalls(trace);
+  const used = new Set<number>();
+  for (const call of calls) for (const value of inputsOf(call)) used.add(value.id);
+  for (const value of trace.outputs.values()) used.add(value.id);
+
+  const inputs: Graph['inputs'] = [];
+  for (const [inputName, value] of trace.inputs) {
+    if (!used.has(value.id)) continue;
+    names.set(value.id, inputName);
+    const constant = constants[inputName];
+    if (constant === undefined) inputs.push({ name: inputName, dtype: 'float32', shape: [...value.shape] });
+    else emit.initializers.set(inputName, { dtype: 'float32', shape: value.shape, data: constant.data });
+  }
+  const nameOf = (value: TraceValue): string => {
+    const known = names.get(value.id);
+    if (known !== undefined) return known;
+    if (value.constant === undefined) throw new Error(`Value ${String(value.id)} is used before it is made.`);
+    const made = constantName(emit, value);
+    names.set(value.id, made);
+    return made;
+  };
+  for (const call of calls) {
+    const byId = new Map(inputsOf(call).map((value) => [value.id, value]));
+    const outputs = lowerCall(emit, call, (id) => {
+      const value = byId.get(id);
+      if (value === undefined) throw new Error(`Call ${call.kernel} names a value that is not its input.`);
+      return nameOf(value);
+    });
+    call.outputs.forEach((value, index) => {
+      const output = outputs[index];
+      if (output !== undefined) names.set(value.id, output);
+    });
+  }
+  const outputs: Graph['outputs'] = [];
+  for (const [outputName, value] of trace.outputs) {
+    // An own node gives every output its own name, even when two outputs are the same value or an input.
+    emit.nodes.push(identity(nameOf(value), outputName));
+    outputs.push({ name: outputName, dtype: 'float32', shape: [...value.shape] });
+  }
+  return { name, inputs, outputs, nodes: pruned(emit.nodes, outputs.map((output) => output.name)), initializers: emit.initializers, metadata: {} };
+}
+
+function identity(from: string, to: string): GraphNode {
+  return { name: `out_${to}`, op: 'Identity', inputs: [from], outputs: [to], attributes: {} };
+}
+
+function constantName(emit: Emitter, value: TraceValue): string {
+  const data = value.constant;
+  if (!(data instanceof Float32Array)) {
+    if (value.dtype === 'float32') return emit.float(value.shape, Float32Array.from(data ?? []));
+    throw new Error(`A ${value.dtype} constant of shape [${value.shape.join(', ')}] cannot be lowered.`);
+  }
+  const [first = 0] = data;
+  const uniform = data.every((element) => Object.is(element, first));
+  if (uniform) return data.length === 1 && value.shape.length === 0 ? emit.scalar(first) : emit.one('Expand', [emit.scalar(first), emit.int64(value.shape)]);
+  return emit.float(value.shape, data);
+}
+
+function reachableCalls(trace: Trace): TraceCall[] {
+  const producer = new Map<number, TraceCall>();
+  for (const call of trace.calls) for (const value of call.outputs) producer.set(value.id, call);
+  const wanted = new Set<TraceCall>();
+  const pending = [...trace.outputs.values()];
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    const call = producer.get(value.id);
+    if (call === undefined || wanted.has(call)) continue;
+    wanted.add(call);
+    pending.push(...inputsOf(call));
+  }
+  return trace.calls.filter((call) => wanted.has(call));
+}
+
+/** Drops nodes that nothing needs: a call with several outputs may be wanted for one of them only. */
+function pruned(nodes: GraphNode[], outputs: string[]): GraphNode[] {
+  const needed = new Set(outputs);
+  const kept: GraphNode[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.outputs.some((output) => needed.has(output))) continue;
+    for (const input of node.inputs) needed.add(input);
+    kept.push(node);
+  }
+  return kept.reverse();
+}

@@ -1,0 +1,154 @@
+/**
+ * @file Engine `onnxruntime`: a step is traced once, lowered to one ONNX graph and replayed. The default on CPUs.
+ * `session.run` computes synchronously: this engine belongs in a child process.
+ */
+import * as ort from 'onnxruntime-node';
+import { TapsError } from '../../contract/errors.ts';
+import { lowerTrace } from '../lowering/lower.ts';
+import { traceProgram } from '../tracing/recording-backend.ts';
+import type { Tensor } from '../tfjs.ts';
+import type { ActivationLayout, CompiledStep, Engine, EngineState, StepSpec } from '../types.ts';
+import type { FloatTensor } from '../../contract/tensors.ts';
+import { encodeModel } from './encode-model.ts';
+import { RuntimeState, tensorOf } from './state.ts';
+
+export interface RuntimeOptions {
+  /** Threads of one operator; 0 lets the runtime decide (one per physical core). */
+  threads: number;
+  /** Writes the runtime's profile to this path prefix (for the benchmark). */
+  profile?: string;
+}
+
+// Prefixes keep feeds, state and outputs apart in the graph's one name space.
+const feedName = (name: string): string => `feed:${name}`;
+const stateName = (name: string): string => `state:${name}`;
+const constantName = (name: string): string => `constant:${name}`;
+
+export class RuntimeEngine implements Engine {
+  readonly id = 'onnxruntime';
+  readonly description: string;
+  readonly layout: ActivationLayout = 'cnhw';
+  readonly #options: RuntimeOptions;
+
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.description = `onnxruntime ${ort.env.versions.common} on the CPU, ${options.threads === 0 ? 'all' : String(options.threads)} threads`;
+  }
+
+  createState(initial: Record<string, FloatTensor>): EngineState {
+    return new RuntimeState(initial);
+  }
+
+  async compile(spec: StepSpec, state: EngineState): Promise<CompiledStep> {
+    if (!(state instanceof RuntimeState)) throw new Error('A state of another engine.');
+    const started = performance.now();
+    const graph = lowerStep(spec, state, spec.layout ?? this.layout);
+    const model = encodeModel(graph);
+    const session = await this.#createSession(spec.name, model);
+    const used = new Set(graph.inputs.map((info) => info.name));
+    return new RuntimeStep(spec, state, session, used, performance.now() - started);
+  }
+
+  async #createSession(name: string, model: Uint8Array): Promise<ort.InferenceSession> {
+    try {
+      return await ort.InferenceSession.create(model, {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: this.#options.threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: 'all',
+        enableCpuMemArena: true,
+        enableMemPattern: true,
+        logSeverityLevel: 3,
+        ...(this.#options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: this.#options.profile }),
+      });
+    } catch (error) {
+      throw new TapsError('engine-failed', `onnxruntime refused the step '${name}': ${error instanceof Error ? error.message : String(error)}`, 'Run taps doctor and report this with its output.', { cause: error });
+    }
+  }
+
+  dispose(): void {
+    // Sessions belong to their steps.
+  }
+}
+
+/** Exposed for tests and the benchmark: the ONNX graph of a step. */
+export function lowerStep(spec: StepSpec, state: RuntimeState, layout: ActivationLayout): ReturnType<typeof lowerTrace> {
+  const inputs: Record<string, readonly number[]> = {};
+  for (const [name, shape] of Object.entries(spec.feeds)) inputs[feedName(name)] = shape;
+  for (const name of spec.reads) inputs[stateName(name)] = state.shapeOf(name);
+  for (const [name, { shape }] of Object.entries(spec.constants)) inputs[constantName(name)] = shape;
+  const pick = (all: Record<string, Tensor>, names: readonly string[], prefix: (name: string) => string): Record<string, Tensor> =>
+    Object.fromEntries(names.map((name) => [name, all[prefix(name)]]).filter((pair): pair is [string, Tensor] => pair[1] !== undefined));
+  const trace = traceProgram(inputs, (tensors) => {
+    const outcome = spec.program({
+      feeds: pick(tensors, Object.keys(spec.feeds), feedName),
+      state: pick(tensors, spec.reads, stateName),
+      constants: pick(tensors, Object.keys(spec.constants), constantName),
+      layout,
+    });
+    const outputs: Record<string, Tensor> = {};
+    for (const name of spec.writes) outputs[`new:${name}`] = mustHave(outcome.state[name], name);
+    for (const name of spec.results) outputs[`result:${name}`] = mustHave(outcome.results[name], name);
+    return outputs;
+  });
+  const constants = Object.fromEntries(Object.entries(spec.constants).map(([name, tensor]) => [constantName(name), tensor]));
+  return lowerTrace(spec.name, trace, constants);
+}
+
+function mustHave(tensor: Tensor | undefined, name: string): Tensor {
+  if (tensor === undefined) throw new Error(`The step did not return ${name}.`);
+  return tensor;
+}
+
+class RuntimeStep implements CompiledStep {
+  readonly spec: StepSpec;
+  readonly compileMs: number;
+  readonly #state: RuntimeState;
+  readonly #session: ort.InferenceSession;
+  readonly #used: ReadonlySet<string>;
+
+  constructor(spec: StepSpec, state: RuntimeState, session: ort.InferenceSession, used: ReadonlySet<string>, compileMs: number) {
+    this.spec = spec;
+    this.#state = state;
+    this.#session = session;
+    this.#used = used;
+    this.compileMs = compileMs;
+  }
+
+  async run(feeds: Record<string, Float32Array>): Promise<Record<string, Float32Array>> {
+    const inputs: Record<string, ort.Tensor> = {};
+    for (const [name, shape] of Object.entries(this.spec.feeds)) {
+      const data = feeds[name];
+      if (data === undefined) throw new Error(`Step ${this.spec.name} was not fed ${name}.`);
+      if (this.#used.has(feedName(name))) inputs[feedName(name)] = tensorOf(data, shape);
+    }
+    for (const name of this.spec.reads) if (this.#used.has(stateName(name))) inputs[stateName(name)] = this.#state.current(name);
+    const fetches: Record<string, ort.Tensor | null> = {};
+    for (const name of this.spec.writes) fetches[`new:${name}`] = this.#state.spare(name);
+    for (const name of this.spec.results) fetches[`result:${name}`] = null;
+    const outputs = await this.#run(inputs, fetches);
+    for (const name of this.spec.writes) this.#state.swap(name);
+    return Object.fromEntries(this.spec.results.map((name) => [name, outputs[`result:${name}`]?.data as Float32Array]));
+  }
+
+  async #run(inputs: Record<string, ort.Tensor>, fetches: Record<string, ort.Tensor | null>): Promise<ort.InferenceSession.OnnxValueMapType> {
+    try {
+      return await this.#session.run(inputs, fetches as ort.InferenceSession.FetchesType);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      const memory = /alloc|memory/i.test(message);
+      throw new TapsError(
+        memory ? 'out-of-memory' : 'engine-failed',
+        `onnxruntime failed in the step '${this.spec.name}': ${message}`,
+        memory ? 'Use a smaller batch (with accumulation for the same effective batch) or a smaller image size.' : 'Run taps doctor and report this with its output.',
+        { cause: error },
+      );
+    }
+  }
+
+  /** Ends profiling, if it was on, and releases the session. */
+  dispose(): void {
+    this.#session.release().catch(() => undefined);
+  }
+}

@@ -1,0 +1,113 @@
+/** @file Interprets a model graph as tfjs ops: the one differentiable meaning of every operator. */
+import { TapsError } from '../contract/errors.ts';
+import type { Tensor } from '../engine/tfjs.ts';
+import type { ActivationLayout } from '../engine/types.ts';
+import type { Graph, GraphNode } from '../graph/types.ts';
+import type { OperatorContext } from './context.ts';
+import { elementwiseOperators } from './elementwise.ts';
+import { evaluateOnHost } from './host.ts';
+import { matrixOperators } from './matrix.ts';
+import { normalizationOperators } from './normalization.ts';
+import { shapeOperators } from './shape.ts';
+import { asNatural, natural, type Value } from './value.ts';
+import { windowOperators } from './windows.ts';
+
+const OPERATORS = {
+  ...elementwiseOperators,
+  ...matrixOperators,
+  ...normalizationOperators,
+  ...shapeOperators,
+  ...windowOperators,
+};
+
+/** Operators with a differentiable implementation. */
+export const IMPLEMENTED_OPERATORS: readonly string[] = Object.keys(OPERATORS);
+
+export interface GraphRun {
+  graph: Graph;
+  /** [N, 3, H, W] */
+  images: Tensor;
+  /** Name of the value to return, e.g. the input of the classifier. */
+  output: string;
+  layout: ActivationLayout;
+  normalization: 'batch' | 'running';
+  /** Tensor of a parameter; undefined for initializers that stay constants. */
+  parameter(name: string): Tensor | undefined;
+  onStatistics?: OperatorContext['onStatistics'];
+}
+
+/**
+ * Runs the nodes that `output` depends on and returns it in ONNX's axis order.
+ * @throws TapsError `model-unsupported` when a node cannot be run at this input size
+ */
+export function runGraph(run: GraphRun): Tensor {
+  const { graph } = run;
+  const [imageInput] = graph.inputs;
+  if (imageInput === undefined) throw new TapsError('model-malformed', 'The model has no input.', 'Export it with one image input.');
+  const values = new Map<string, Value>([[imageInput.name, natural(run.images)]]);
+  const value = (name: string): Value | undefined => {
+    if (name === '') return undefined;
+    const known = values.get(name);
+    if (known !== undefined) return known;
+    const parameter = run.parameter(name);
+    const host = graph.initializers.get(name);
+    if (parameter === undefined && host === undefined) throw new TapsError('model-malformed', `The value ${name} is used before it is made.`, 'Export the model again.');
+    const made: Value | undefined = parameter !== undefined ? natural(parameter) : host === undefined ? undefined : { kind: 'host', host };
+    if (made !== undefined) values.set(name, made);
+    return made;
+  };
+  for (const node of neededNodes(graph, run.output)) {
+    const inputs = node.inputs.map(value);
+    const results = runNode(node, inputs, run);
+    node.outputs.forEach((name, index) => {
+      const result = results[index];
+      if (result !== undefined && name !== '') values.set(name, result);
+    });
+  }
+  const result = value(run.output);
+  if (result === undefined) throw new TapsError('model-malformed', `The model never makes ${run.output}.`, 'Export the model again.');
+  return asNatural(result);
+}
+
+function runNode(node: GraphNode, inputs: (Value | undefined)[], run: GraphRun): Value[] {
+  const present = inputs.filter((entry) => entry !== undefined);
+  const hosts = inputs.map((entry) => (entry?.kind === 'host' ? entry.host : undefined));
+  if (present.every((entry) => entry.kind === 'host')) {
+    const evaluated = evaluateOnHost(node, hosts);
+    if (evaluated !== undefined) return evaluated.map((host) => ({ kind: 'host', host }));
+  }
+  const operator = OPERATORS[node.op];
+  if (operator === undefined) {
+    throw new TapsError('model-unsupported', `Node ${node.name} uses ${node.op}, which cannot be trained here.`, 'Export the model with the operators listed in docs/models.md.');
+  }
+  try {
+    return operator({
+      node,
+      inputs,
+      layout: run.layout,
+      normalization: run.normalization,
+      onStatistics: run.onStatistics ?? (() => undefined),
+    });
+  } catch (error) {
+    if (error instanceof TapsError) throw error;
+    throw new TapsError(
+      'model-unsupported',
+      `Node ${node.name} (${node.op}) cannot run: ${error instanceof Error ? error.message : String(error)}`,
+      'Check that the image size suits this model.',
+      { cause: error },
+    );
+  }
+}
+
+/** In order, only what `output` depends on. */
+export function neededNodes(graph: Graph, output: string): GraphNode[] {
+  const needed = new Set([output]);
+  const kept: GraphNode[] = [];
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((name) => needed.has(name))) continue;
+    for (const name of node.inputs) needed.add(name);
+    kept.push(node);
+  }
+  return kept.reverse();
+}
+
