@@ -1,0 +1,156 @@
+/** @file A network under adaptation on an engine: the training loop's view of everything numeric. */
+import { TapsError } from '../contract/errors.ts';
+import type { Preprocessing } from '../contract/preprocessing.ts';
+import { elementCount, type FloatTensor } from '../contract/tensors.ts';
+import type { LayerState, TaskArtifact, TrainConfig } from '../contract/training.ts';
+import type { CompiledStep, Engine, EngineState } from '../engine/types.ts';
+import type { BaseModel } from '../graph/types.ts';
+import { evaluateStepSpec } from './steps/evaluate-step.ts';
+import { deltaName, HEAD_BIAS, HEAD_WEIGHT, initialState, makePlan, SCORES, valueName, type TrainPlan } from './steps/plan.ts';
+import { accumulateStepSpec, applyStepSpec, trainStepSpec } from './steps/train-step.ts';
+import type { Batch, StepHyperparameters, StepOutcome, TrainingSession } from './types.ts';
+
+export interface SessionOptions {
+  engine: Engine;
+  base: BaseModel;
+  baseId: string;
+  config: TrainConfig;
+  classNames: string[];
+  /** imageSize is overridden by `config.imageSize` when that is given. */
+  preprocessing: Preprocessing;
+}
+
+/** Compiles the steps and puts start values on the engine. Dispose of the session, not of the engine, when done. */
+export async function createTrainingSession(options: SessionOptions): Promise<TrainingSession> {
+  const { engine, base, config, classNames } = options;
+  const plan = makePlan(base, config, classNames.length);
+  const imageSize = config.imageSize ?? options.preprocessing.imageSize;
+  const state = engine.createState(initialState(plan));
+  const shape = { batchSize: config.batchSize, imageSize };
+  const specs = config.accumulate > 1 ? [accumulateStepSpec(plan, shape), applyStepSpec(plan)] : [trainStepSpec(plan, shape)];
+  const steps: CompiledStep[] = [];
+  for (const spec of [...specs, evaluateStepSpec(plan, shape)]) steps.push(await engine.compile(spec, state));
+  return new EngineSession(options, plan, imageSize, state, steps);
+}
+
+class EngineSession implements TrainingSession {
+  readonly config: TrainConfig;
+  readonly imageSize: number;
+  readonly classes: number;
+  readonly compileMs: number;
+  readonly #options: SessionOptions;
+  readonly #plan: TrainPlan;
+  readonly #state: EngineState;
+  readonly #steps: CompiledStep[];
+  #microBatch = 0;
+
+  constructor(options: SessionOptions, plan: TrainPlan, imageSize: number, state: EngineState, steps: CompiledStep[]) {
+    this.config = options.config;
+    this.imageSize = imageSize;
+    this.classes = plan.classes;
+    this.compileMs = steps.reduce((sum, step) => sum + step.compileMs, 0);
+    this.#options = options;
+    this.#plan = plan;
+    this.#state = state;
+    this.#steps = steps;
+  }
+
+  async trainStep(batch: Batch, hyper: StepHyperparameters): Promise<StepOutcome> {
+    const [first, second] = this.#steps;
+    const rates = {
+      learningRate: Float32Array.of(hyper.learningRate),
+      scoreLearningRate: Float32Array.of(hyper.scoreLearningRate),
+      penalty: Float32Array.of(this.#plan.gated.length === 0 ? 0 : hyper.lambda / this.#plan.gated.length),
+    };
+    const feeds = { images: batch.images, labels: batch.labels };
+    const accumulating = this.config.accumulate > 1;
+    const results = await first?.run(accumulating ? feeds : { ...feeds, ...rates });
+    if (accumulating && ++this.#microBatch === this.config.accumulate) {
+      this.#microBatch = 0;
+      await second?.run(rates);
+    }
+    const { loss, logits } = results ?? {};
+    if (loss === undefined || logits === undefined) throw new Error('The training step returned nothing.');
+    return { loss: loss[0] ?? Number.NaN, logits };
+  }
+
+  async evaluateStep(images: Float32Array): Promise<Float32Array> {
+    const results = await this.#steps.at(-1)?.run({ images });
+    if (results?.['logits'] === undefined) throw new Error('The evaluation step returned nothing.');
+    return results['logits'];
+  }
+
+  async layers(): Promise<LayerState[]> {
+    const scores = this.#plan.gated.length === 0 ? new Float32Array() : await this.#state.read(SCORES);
+    return layerStates(this.#plan, scores);
+  }
+
+  async openBytes(): Promise<number> {
+    const own = [...this.#plan.trained, ...this.#plan.statistics].filter(({ role }) => role !== 'gated');
+    const fixed = own.reduce((sum, { shape }) => sum + elementCount(shape), 0) + this.classes * (this.#plan.base.head.features + 1);
+    const open = (await this.layers()).reduce((sum, layer) => sum + (layer.open ? layer.parameters : 0), 0);
+    return 4 * (fixed + open);
+  }
+
+  async snapshot(): Promise<Map<string, FloatTensor>> {
+    if (this.#microBatch !== 0) throw new Error('A snapshot is taken between optimiser steps only.');
+    const snapshot = new Map<string, FloatTensor>();
+    for (const name of this.#state.names()) snapshot.set(name, { shape: this.#state.shapeOf(name), data: await this.#state.read(name) });
+    return snapshot;
+  }
+
+  restore(snapshot: Map<string, FloatTensor>): void {
+    const names = this.#state.names();
+    const wrong = names.find((name) => !sameShape(snapshot.get(name)?.shape, this.#state.shapeOf(name)));
+    if (wrong !== undefined || snapshot.size !== names.length) {
+      throw new TapsError('run-incompatible', `The checkpoint does not fit this run (${wrong ?? `${String(snapshot.size)} entries instead of ${String(names.length)}`}).`, 'Start the run again without --resume.');
+    }
+    for (const [name, { data }] of snapshot) this.#state.write(name, data);
+    this.#microBatch = 0;
+  }
+
+  artifactOf(snapshot: Map<string, FloatTensor>): TaskArtifact {
+    const { baseId, classNames, preprocessing } = this.#options;
+    const get = (name: string): FloatTensor => {
+      const tensor = snapshot.get(name);
+      if (tensor === undefined) throw new TapsError('run-incompatible', `The checkpoint lacks ${name}.`, 'Start the run again without --resume.');
+      return tensor;
+    };
+    const layers = layerStates(this.#plan, this.#plan.gated.length === 0 ? new Float32Array() : get(SCORES).data);
+    const open = layers.filter((layer) => layer.open);
+    return {
+      method: this.config.method,
+      baseId,
+      classNames,
+      layers,
+      deltas: new Map(this.#plan.gated.length === 0 ? [] : open.map(({ name }) => [name, get(deltaName(name))])),
+      replaced: new Map([...this.#plan.trained, ...this.#plan.statistics].map(({ name }) => [name, get(valueName(name))])),
+      head: { weight: get(HEAD_WEIGHT), bias: get(HEAD_BIAS) },
+      preprocessing: { ...preprocessing, imageSize: this.imageSize },
+    };
+  }
+
+  dispose(): void {
+    for (const step of this.#steps) step.dispose();
+    this.#state.dispose();
+  }
+}
+
+/** All layers that could be gated, whatever the method: open where the method changes them. */
+function layerStates(plan: TrainPlan, scores: Float32Array): LayerState[] {
+  if (plan.gated.length > 0) {
+    return plan.gated.map(({ name, shape }, layer) => {
+      const score = scores[layer] ?? 0;
+      return { name, parameters: elementCount(shape), score, open: score >= Math.fround(plan.config.threshold) };
+    });
+  }
+  const trained = new Set(plan.trained.map(({ name }) => name));
+  return plan.base.parameters
+    .filter(({ role }) => role === 'gated')
+    .sort((a, b) => a.nodeIndex - b.nodeIndex)
+    .map(({ name, shape }) => ({ name, parameters: elementCount(shape), score: null, open: trained.has(name) }));
+}
+
+function sameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {
+  return a?.length === b.length && a.every((size, axis) => size === b[axis]);
+}

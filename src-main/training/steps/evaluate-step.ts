@@ -1,0 +1,29 @@
+/** @file Inference with the running statistics: exactly what a stored task computes. Results: logits [N, classes]. */
+import type { StepSpec } from '../../engine/types.ts';
+import { entry, gatedWeights, gateMasks, ownValues, runHead, runTrunk } from './network.ts';
+import { deltaName, HEAD_BIAS, HEAD_WEIGHT, SCORES, valueName, type TrainPlan } from './plan.ts';
+import { stepConstants, type StepShape } from './train-step.ts';
+
+export function evaluateStepSpec(plan: TrainPlan, { batchSize, imageSize }: StepShape): StepSpec {
+  const own = [...plan.trained, ...plan.statistics];
+  return {
+    name: 'evaluate',
+    feeds: { images: [batchSize, 3, imageSize, imageSize] },
+    reads: [
+      ...plan.gated.map(({ name }) => deltaName(name)),
+      ...own.map(({ name }) => valueName(name)),
+      HEAD_WEIGHT,
+      HEAD_BIAS,
+      ...(plan.gated.length > 0 ? [SCORES] : []),
+    ],
+    writes: [],
+    results: ['logits'],
+    constants: stepConstants(plan),
+    ...(plan.gated.length + own.length === 0 ? { layout: 'nchw' as const } : {}),
+    program: ({ feeds, state, constants, layout }) => {
+      const effective = new Map([...gatedWeights(plan, gateMasks(plan, state), state, constants), ...ownValues(own, state)]);
+      const features = runTrunk({ plan, images: entry(feeds, 'images'), effective, constants, layout, normalization: 'running' });
+      return { state: {}, results: { logits: runHead(features, entry(state, HEAD_WEIGHT), entry(state, HEAD_BIAS)) } };
+    },
+  };
+}

@@ -1,0 +1,65 @@
+/** @file The task's network inside a step: effective weights, trunk and head. */
+import { runKernel, tf, type Tensor } from '../../engine/tfjs.ts';
+import { KERNELS } from '../../engine/kernels/names.ts';
+import type { ActivationLayout, NamedTensors } from '../../engine/types.ts';
+import { runGraph } from '../../operators/run-graph.ts';
+import { deltaName, SCORES, valueName, type TrainPlan } from './plan.ts';
+
+/** Tensor that must be in the record. */
+export function entry(tensors: NamedTensors, name: string): Tensor {
+  const tensor = tensors[name];
+  if (tensor === undefined) throw new Error(`The step has no tensor ${name}.`);
+  return tensor;
+}
+
+/** 1[s ≥ τ] of every gated layer, scalars in forward order. */
+export function gateMasks(plan: TrainPlan, state: NamedTensors): Tensor[] {
+  if (plan.gated.length === 0) return [];
+  const masks = runKernel(KERNELS.gate, { score: entry(state, SCORES) }, { threshold: plan.config.threshold });
+  return plan.gated.map((_, layer) => tf.reshape(tf.slice(masks, [layer], [1]), []));
+}
+
+/** w = w̄ + 1[s ≥ τ]·δ of every gated layer (TAPS, section 3), by parameter name. */
+export function gatedWeights(plan: TrainPlan, masks: Tensor[], state: NamedTensors, constants: NamedTensors): Map<string, Tensor> {
+  return new Map(
+    plan.gated.map(({ name }, layer) => {
+      const mask = masks[layer];
+      if (mask === undefined) throw new Error('One mask per gated layer.');
+      return [name, tf.add(entry(constants, name), tf.mul(entry(state, deltaName(name)), mask))];
+    }),
+  );
+}
+
+export interface TrunkRun {
+  plan: TrainPlan;
+  images: Tensor;
+  /** Effective tensors of gated and trained parameters and statistics; others come from `constants`. */
+  effective: Map<string, Tensor>;
+  constants: NamedTensors;
+  layout: ActivationLayout;
+  normalization: 'batch' | 'running';
+  onStatistics?: (meanName: string, varianceName: string, mean: Tensor, variance: Tensor) => void;
+}
+
+/** [N, 3, H, W] → features [N, F]. */
+export function runTrunk(run: TrunkRun): Tensor {
+  return runGraph({
+    graph: run.plan.base.graph,
+    images: run.images,
+    output: run.plan.base.head.featureValue,
+    layout: run.layout,
+    normalization: run.normalization,
+    parameter: (name) => run.effective.get(name) ?? run.constants[name],
+    ...(run.onStatistics === undefined ? {} : { onStatistics: run.onStatistics }),
+  });
+}
+
+/** features [N, F] · weightᵀ [F, classes] + bias → logits [N, classes]. */
+export function runHead(features: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  return tf.add(tf.matMul(features, weight, false, true), bias);
+}
+
+/** State entries of the task's own values, by parameter name. */
+export function ownValues(names: readonly { name: string }[], state: NamedTensors): Map<string, Tensor> {
+  return new Map(names.map(({ name }) => [name, entry(state, valueName(name))]));
+}
