@@ -5,7 +5,7 @@ import type { ActivationLayout } from '../engine/types.ts';
 import type { Graph, GraphNode } from '../graph/types.ts';
 import type { OperatorContext } from './context.ts';
 import { elementwiseOperators } from './elementwise.ts';
-import { evaluateOnHost } from './host.ts';
+import { evaluateOnHost } from '../graph/host-operators.ts';
 import { matrixOperators } from './matrix.ts';
 import { normalizationOperators } from './normalization.ts';
 import { shapeOperators } from './shape.ts';

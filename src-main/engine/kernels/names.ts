@@ -27,7 +27,7 @@ export const KERNELS = {
   layerNorm: 'TapsLayerNorm',
   /** dy, x, scale, mean, inverseDeviation → dx, dscale, dbias */
   layerNormGrad: 'TapsLayerNormGrad',
-  /** score [] → 1 if score ≥ threshold else 0; gradient passes unchanged (straight-through) */
+  /** scores of any shape → 1 if score ≥ threshold else 0; gradient passes unchanged (straight-through) */
   gate: 'TapsGate',
   /** y, dy → dy where y > 0, else 0 */
   reluGrad: 'TapsReluGrad',

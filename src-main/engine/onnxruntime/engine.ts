@@ -9,7 +9,7 @@ import { traceProgram } from '../tracing/recording-backend.ts';
 import type { Tensor } from '../tfjs.ts';
 import type { ActivationLayout, CompiledStep, Engine, EngineState, StepSpec } from '../types.ts';
 import type { FloatTensor } from '../../contract/tensors.ts';
-import { encodeModel } from './encode-model.ts';
+import { serializeOnnx } from '../../graph/onnx/encode.ts';
 import { RuntimeState, tensorOf } from './state.ts';
 
 export interface RuntimeOptions {
@@ -43,7 +43,7 @@ export class RuntimeEngine implements Engine {
     if (!(state instanceof RuntimeState)) throw new Error('A state of another engine.');
     const started = performance.now();
     const graph = lowerStep(spec, state, spec.layout ?? this.layout);
-    const model = encodeModel(graph);
+    const model = serializeOnnx(graph);
     const session = await this.#createSession(spec.name, model);
     const used = new Set(graph.inputs.map((info) => info.name));
     return new RuntimeStep(spec, state, session, used, performance.now() - started);

@@ -175,7 +175,7 @@ const INFERENCES: Record<string, Inference> = {
     const { shape } = need(inputs, 'scale');
     return [...float(need(inputs, 'x').shape), ...float(shape), ...float(shape)];
   },
-  [KERNELS.gate]: () => float([]),
+  [KERNELS.gate]: sameAs('score'),
   [KERNELS.broadcast]: (_inputs, attributes) => float(attributes['shape'] as number[]),
   [KERNELS.reluGrad]: sameAs('dy'),
   [KERNELS.dot]: () => float([]),

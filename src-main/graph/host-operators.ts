@@ -1,6 +1,6 @@
 /** @file Shape arithmetic: operators on values that are known before anything runs. Integers and small constants only. */
 import { elementCount, type HostTensor } from '../contract/tensors.ts';
-import type { GraphNode } from '../graph/types.ts';
+import type { GraphNode } from './types.ts';
 
 type Hosts = (HostTensor | undefined)[];
 

@@ -1,0 +1,69 @@
+/** @file Base + task → one deployable graph: weights folded, the task's head in place, labels and preprocessing inside. */
+import { TapsError } from '../../contract/errors.ts';
+import type { Preprocessing } from '../../contract/preprocessing.ts';
+import type { FloatTensor, HostTensor } from '../../contract/tensors.ts';
+import type { TaskArtifact } from '../../contract/training.ts';
+import { dropUnused } from '../canonical/canonicalise.ts';
+import type { BaseModel, Graph, GraphNode } from '../types.ts';
+
+export const LOGITS = 'logits';
+
+/**
+ * Output `logits` [batch, classes], before any softmax.
+ * @throws TapsError `base-mismatch` when the task names tensors that the base lacks or shapes them differently
+ */
+export function applyArtifact(base: BaseModel, artifact: TaskArtifact): Graph {
+  const initializers = new Map(base.graph.initializers);
+  const setWeight = (name: string, tensor: FloatTensor, compute: (own: Float32Array) => Float32Array): void => {
+    const own = initializers.get(name);
+    if (own === undefined || own.shape.length !== tensor.shape.length || own.shape.some((size, axis) => size !== tensor.shape[axis])) {
+      throw new TapsError('base-mismatch', `The task changes ${name} [${tensor.shape.join(', ')}]; the base has ${own === undefined ? 'no such tensor' : `[${own.shape.join(', ')}]`}.`, 'Use the base that the task was learnt on.');
+    }
+    initializers.set(name, { dtype: 'float32', shape: own.shape, data: compute(own.data as Float32Array) });
+  };
+  for (const [name, delta] of artifact.deltas) setWeight(name, delta, (own) => own.map((value, index) => value + (delta.data[index] ?? 0)));
+  for (const [name, value] of artifact.replaced) setWeight(name, value, () => value.data);
+
+  const headNodes = new Set(base.head.nodeNames);
+  const nodes: GraphNode[] = base.graph.nodes.filter((node) => !headNodes.has(node.name));
+  const unused = (wanted: string): string => (initializers.has(wanted) ? `${wanted}.task` : wanted);
+  const weightName = unused('head.weight');
+  const biasName = unused('head.bias');
+  const host = ({ shape, data }: FloatTensor): HostTensor => ({ dtype: 'float32', shape, data });
+  initializers.set(weightName, host(artifact.head.weight));
+  initializers.set(biasName, host(artifact.head.bias));
+  nodes.push({
+    name: 'head',
+    op: 'Gemm',
+    inputs: [base.head.featureValue, weightName, biasName],
+    outputs: [LOGITS],
+    attributes: { transB: { kind: 'int', value: 1 } },
+  });
+  const [image] = base.graph.inputs;
+  if (image === undefined) throw new TapsError('model-malformed', 'The base has no input.', 'Import it again.');
+  const graph: Graph = {
+    name: 'taps-task',
+    inputs: [{ ...image, shape: ['batch', 3, ...image.shape.slice(2)] }],
+    outputs: [{ name: LOGITS, dtype: 'float32', shape: ['batch', artifact.classNames.length] }],
+    nodes,
+    initializers,
+    metadata: exportMetadata(artifact),
+  };
+  dropUnused(graph);
+  return graph;
+}
+
+/** `metadata_props` that readers of exported classifiers look for, all values text or JSON. */
+function exportMetadata({ classNames, preprocessing, method, baseId }: TaskArtifact): Record<string, string> {
+  return {
+    producer: 'taps-studio',
+    task: 'classify',
+    names: JSON.stringify(Object.fromEntries(classNames.map((name, index) => [index, name]))),
+    imgsz: JSON.stringify([preprocessing.imageSize, preprocessing.imageSize]),
+    mean: JSON.stringify(preprocessing.mean),
+    std: JSON.stringify(preprocessing.std),
+    'taps.preprocessing': JSON.stringify(preprocessing satisfies Preprocessing),
+    'taps.method': method,
+    'taps.base': baseId,
+  };
+}
