@@ -1,0 +1,137 @@
+/**
+ * @file The file operations that durable writes are made of, as a port: tests replace it to fail or stop at the n-th operation.
+ * Paths are absolute. Rejections are Node's errno errors; callers turn them into `TapsError` (see storage-error).
+ */
+import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** A file being written from its start. */
+export interface WritableFile {
+  /** Appends all of `bytes`. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Returns once the content is on the medium (fsync). */
+  sync(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface FolderEntry {
+  /** Relative to the listed folder, with '/' separators. */
+  path: string;
+  sizeBytes: number;
+  modifiedAt: number;
+}
+
+export interface FileSystem {
+  /** Creates a file that must not exist. `mode` are permission bits; they do not restrict the returned handle. */
+  createFile(path: string, mode: number): Promise<WritableFile>;
+  rename(from: string, to: string): Promise<void>;
+  /** Removes a file or a folder with its content; no error when there is none. */
+  remove(path: string): Promise<void>;
+  /** Creates the folder and its parents where absent. */
+  makeFolder(path: string): Promise<void>;
+  /** Returns once the folder's entries are on the medium. Does nothing on Windows, which has no such call. */
+  syncFolder(path: string): Promise<void>;
+  /** Whole file; works above 2 GiB. */
+  readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Size in bytes, or null when there is no such file. */
+  sizeOf(path: string): Promise<number | null>;
+  /** Files below the folder, recursively, sorted by path; empty when the folder is absent. */
+  listFiles(folder: string): Promise<FolderEntry[]>;
+}
+
+const CHUNK_BYTES = 16 * 1024 * 1024;
+
+export function isErrno(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+}
+
+async function createFile(path: string, mode: number): Promise<WritableFile> {
+  const handle = await open(path, 'wx', mode);
+  return {
+    async write(bytes) {
+      let offset = 0;
+      while (offset < bytes.length) {
+        const { bytesWritten } = await handle.write(bytes, offset, Math.min(CHUNK_BYTES, bytes.length - offset));
+        offset += bytesWritten;
+      }
+    },
+    sync: () => handle.sync(),
+    close: () => handle.close(),
+  };
+}
+
+async function syncFolder(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readWhole(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const bytes = new Uint8Array(size);
+    let offset = 0;
+    while (offset < size) {
+      const { bytesRead } = await handle.read(bytes, offset, Math.min(CHUNK_BYTES, size - offset));
+      if (bytesRead === 0) break;
+      offset += bytesRead;
+    }
+    return offset === size ? bytes : bytes.slice(0, offset);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await stat(path)).size;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
+}
+
+async function listFiles(folder: string): Promise<FolderEntry[]> {
+  const found: FolderEntry[] = [];
+  const visit = async (relative: string): Promise<void> => {
+    const entries = await readdir(join(folder, relative), { withFileTypes: true }).catch((error: unknown) => {
+      if (isErrno(error, 'ENOENT')) return [];
+      throw error;
+    });
+    for (const entry of entries) {
+      const path = relative === '' ? entry.name : `${relative}/${entry.name}`;
+      if (entry.isDirectory()) await visit(path);
+      else {
+        const { size, mtimeMs } = await stat(join(folder, path));
+        found.push({ path, sizeBytes: size, modifiedAt: mtimeMs });
+      }
+    }
+  };
+  await visit('');
+  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+async function remove(path: string): Promise<void> {
+  // Windows refuses to remove files without write permission, and blobs are stored read-only.
+  if (process.platform === 'win32') await chmod(path, 0o666).catch(() => undefined);
+  await rm(path, { force: true, recursive: true });
+}
+
+/** The machine's own file system. */
+export const nodeFileSystem: FileSystem = {
+  createFile,
+  rename,
+  remove,
+  makeFolder: async (path) => {
+    await mkdir(path, { recursive: true });
+  },
+  syncFolder,
+  readFile: readWhole,
+  sizeOf,
+  listFiles,
+};
