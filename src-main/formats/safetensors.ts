@@ -82,12 +82,21 @@ export function writeSafetensors(tensors: ReadonlyMap<string, HostTensor>, metad
   return file;
 }
 
-function headerOf(bytes: Uint8Array): { text: string; dataStart: number } {
+/**
+ * Where the tensor data of a file starts, from its first eight bytes: how much to read for `readTensorIndex`.
+ * @throws TapsError `model-malformed` when the declared header exceeds the limit or the file
+ */
+export function dataStartOf(bytes: Uint8Array, fileBytes: number): number {
   if (bytes.length < LENGTH_BYTES) throw malformed(`it has ${String(bytes.length)} bytes, the header length alone takes 8`);
   const declared = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true);
   if (declared > BigInt(MAX_HEADER_BYTES)) throw malformed(`it declares a header of ${String(declared)} bytes; the limit is ${String(MAX_HEADER_BYTES)}`);
   const dataStart = LENGTH_BYTES + Number(declared);
-  if (dataStart > bytes.length) throw malformed(`it declares a header of ${String(declared)} bytes but has ${String(bytes.length)} bytes in all`);
+  if (dataStart > fileBytes) throw malformed(`it declares a header of ${String(declared)} bytes but has ${String(fileBytes)} bytes in all`);
+  return dataStart;
+}
+
+function headerOf(bytes: Uint8Array, fileBytes = bytes.length): { text: string; dataStart: number } {
+  const dataStart = dataStartOf(bytes, fileBytes);
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(LENGTH_BYTES, dataStart));
     return { text, dataStart };
@@ -140,4 +149,16 @@ export function readSafetensors(bytes: Uint8Array): { tensors: Map<string, HostT
   checkLayout(entries, bytes.length - dataStart);
   const tensors = new Map(entries.map((entry) => [entry.name, tensorAt(bytes, dataStart, entry)]));
   return { tensors, metadata: Object.fromEntries(metadata) };
+}
+
+/**
+ * Names, element types and shapes, from the head of a file (at least its first `dataStartOf` bytes).
+ * @param fileBytes size of the whole file, against which every declared size is checked
+ * @throws TapsError as `readSafetensors`
+ */
+export function readTensorIndex(head: Uint8Array, fileBytes: number): Map<string, { dtype: string; shape: readonly number[] }> {
+  const { text, dataStart } = headerOf(head, fileBytes);
+  const { entries } = parseHeader(text);
+  checkLayout(entries, fileBytes - dataStart);
+  return new Map(entries.map(({ name, dtype, shape }) => [name, { dtype, shape }]));
 }

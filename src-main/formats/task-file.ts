@@ -7,7 +7,6 @@ import { TapsError } from '../contract/errors.ts';
 import { preprocessingSchema } from '../contract/preprocessing.ts';
 import type { FloatTensor, HostTensor } from '../contract/tensors.ts';
 import { METHODS, type TaskArtifact } from '../contract/training.ts';
-import { malformed } from './safetensors-header.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import { checkArtifact, MAX_CLASSES } from './task-artifact-check.ts';
 

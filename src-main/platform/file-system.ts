@@ -31,8 +31,8 @@ export interface FileSystem {
   makeFolder(path: string): Promise<void>;
   /** Returns once the folder's entries are on the medium. Does nothing on Windows, which has no such call. */
   syncFolder(path: string): Promise<void>;
-  /** Whole file; works above 2 GiB. */
-  readFile(path: string): Promise<Uint8Array<ArrayBuffer>>;
+  /** Whole file, or its first `maxBytes` bytes; works above 2 GiB. */
+  readFile(path: string, maxBytes?: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Size in bytes, or null when there is no such file. */
   sizeOf(path: string): Promise<number | null>;
   /** Files below the folder, recursively, sorted by path; empty when the folder is absent. */
@@ -70,10 +70,10 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
-async function readWhole(path: string): Promise<Uint8Array<ArrayBuffer>> {
+async function readFile(path: string, maxBytes = Number.POSITIVE_INFINITY): Promise<Uint8Array<ArrayBuffer>> {
   const handle = await open(path, 'r');
   try {
-    const { size } = await handle.stat();
+    const size = Math.min((await handle.stat()).size, maxBytes);
     const bytes = new Uint8Array(size);
     let offset = 0;
     while (offset < size) {
@@ -131,7 +131,7 @@ export const nodeFileSystem: FileSystem = {
     await mkdir(path, { recursive: true });
   },
   syncFolder,
-  readFile: readWhole,
+  readFile,
   sizeOf,
   listFiles,
 };

@@ -1,0 +1,5 @@
+/** @file All migrations, in order. A new one is a new file and a line here. */
+import { firstSchema } from './0001-first-schema.ts';
+import type { Migration } from './migration.ts';
+
+export const MIGRATIONS: readonly Migration[] = [firstSchema];
