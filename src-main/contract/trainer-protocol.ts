@@ -4,7 +4,7 @@
  */
 import type { ErrorEnvelope } from './errors.ts';
 import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from './training.ts';
-import type { EngineInfo } from '../engine/types.ts';
+import type { EngineInfo } from './engine-info.ts';
 
 /** Files that make up a base on disk. Weights are verified against their hash by the reader. */
 export interface BaseFiles {

@@ -4,9 +4,10 @@
  * records it once and replays the recording. Nothing above this interface knows which engine runs.
  */
 import type * as tf from '@tensorflow/tfjs-core';
+import type { EngineId } from '../contract/engine-info.ts';
 import type { FloatTensor } from '../contract/tensors.ts';
 
-export type EngineId = 'onnxruntime' | 'tensorflow' | 'reference';
+export type { EngineId, EngineInfo } from '../contract/engine-info.ts';
 
 /**
  * Physical order of the axes of a four-dimensional activation.
@@ -59,13 +60,6 @@ export interface CompiledStep {
   /** Milliseconds that compiling took (trace, lowering, session). */
   readonly compileMs: number;
   dispose(): void;
-}
-
-export interface EngineInfo {
-  id: EngineId;
-  available: boolean;
-  /** One line: version and device, or the exact reason why it is unavailable. */
-  description: string;
 }
 
 export interface Engine {
