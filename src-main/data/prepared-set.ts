@@ -10,6 +10,7 @@ import type { Split } from '../contract/dataset.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { TrainConfig } from '../contract/training.ts';
 import { augment, evaluationCrop, renderCrop, type Picture } from '../core/augment.ts';
+import { HEADER_BYTES } from './decoded-file.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 
 const indexSchema = z.strictObject({
@@ -105,6 +106,6 @@ function readDecoded(path: string, expectedBytes: number): Uint8Array {
   } catch (error) {
     throw new TapsError('io-failed', `The decoded picture ${path} cannot be read.`, 'Start the run again; it is decoded anew.', { cause: error });
   }
-  if (data.length !== expectedBytes) throw new TapsError('io-failed', `The decoded picture ${path} has ${String(data.length)} bytes instead of ${String(expectedBytes)}.`, 'Delete the cache folder and start again.');
-  return data;
+  if (data.length !== HEADER_BYTES + expectedBytes) throw new TapsError('io-failed', `The decoded picture ${path} has ${String(data.length)} bytes instead of ${String(HEADER_BYTES + expectedBytes)}.`, 'Delete the cache folder and start again.');
+  return data.subarray(HEADER_BYTES);
 }

@@ -1,0 +1,6 @@
+/** @file The codec child: the only process that opens foreign image files. */
+import { serveRequests } from '../supervisor/serve-requests.ts';
+import { prepare } from './prepare.ts';
+import type { PrepareRequest } from './protocol.ts';
+
+serveRequests({ prepare: (payload: PrepareRequest, progress) => prepare(payload, progress) });

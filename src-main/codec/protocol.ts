@@ -1,0 +1,22 @@
+/** @file Requests that the codec child answers. */
+import type { DatasetImage, QuarantinedImage } from '../contract/dataset.ts';
+import type { Preprocessing } from '../contract/preprocessing.ts';
+
+export interface PrepareRequest {
+  /** Folder that the paths are relative to. */
+  root: string;
+  images: Pick<DatasetImage, 'path' | 'sha256' | 'label' | 'split'>[];
+  preprocessing: Preprocessing;
+  /** Shared cache of decoded pictures. */
+  cacheFolder: string;
+  /** Where the index of this set is written. */
+  outputFolder: string;
+  /** Refuse files whose content is not that of `sha256`; without it, hashes are taken as they are found. */
+  verify: boolean;
+}
+
+export interface PrepareResult {
+  prepared: number;
+  /** Pictures that could not be decoded; they are not in the set. */
+  quarantined: QuarantinedImage[];
+}
