@@ -16,6 +16,8 @@ export interface LayerLaw {
 
 const PURE = { node: false } as const;
 const WITH_NODE = { node: true } as const;
+/** The child's side of the conversation with its owner: message types and the loop that answers them. */
+const CHILD_SIDE = ['supervisor/serve-requests.ts', 'supervisor/request-protocol.ts'] as const;
 
 /** By folder; an entry for one file takes the place of its folder's. */
 export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
@@ -26,7 +28,7 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   graph: { ...PURE, layers: ['contract', 'core'], packages: ['@bufbuild/protobuf'] },
   formats: { ...PURE, layers: ['contract', 'core', 'graph'], packages: ['zod'] },
   // The one file of formats/ that writes a folder; the encoding itself stays pure.
-  'formats/adapter-folder.ts': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'platform'], packages: [] },
+  'formats/adapter-folder.ts': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'platform'], packages: ['zod'] },
   // Mathematics. Only child processes load these folders.
   engine: { ...WITH_NODE, layers: ['contract', 'core', 'graph'], packages: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-backend-cpu', 'onnxruntime-node', '@bufbuild/protobuf'] },
   operators: { ...PURE, layers: ['contract', 'core', 'graph', 'engine'], packages: [] },
@@ -37,9 +39,9 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   data: { ...WITH_NODE, layers: ['contract', 'core', 'platform'], packages: ['zod'] },
   library: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'platform'], packages: ['better-sqlite3', 'zod'] },
   // Entries of child processes.
-  codec: { ...WITH_NODE, layers: ['contract', 'core', 'data', 'platform'], packages: ['sharp', 'zod'] },
-  trainer: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'methods', 'training', 'data', 'platform'], packages: ['zod'] },
-  'model-io': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'data', 'platform'], packages: ['onnxruntime-node', 'zod'] },
+  codec: { ...WITH_NODE, layers: ['contract', 'core', 'data', 'platform', ...CHILD_SIDE], packages: ['sharp', 'zod'] },
+  trainer: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'methods', 'training', 'data', 'platform', ...CHILD_SIDE], packages: ['zod'] },
+  'model-io': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'data', 'platform', ...CHILD_SIDE], packages: ['onnxruntime-node', 'zod'] },
   // Their owner knows their messages, never their code.
   supervisor: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: [] },
   services: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'data', 'library', 'platform', 'supervisor', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: ['zod'] },
