@@ -3,6 +3,7 @@
  * The transport is `child_process` IPC under Node and a MessagePort under Electron; both carry structured clones.
  */
 import type { ErrorEnvelope } from './errors.ts';
+import type { Preprocessing } from './preprocessing.ts';
 import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from './training.ts';
 import type { EngineInfo } from './engine-info.ts';
 
@@ -22,6 +23,8 @@ export interface TrainJob {
   base: BaseFiles;
   config: TrainConfig;
   classNames: string[];
+  /** The base's own; imageSize is overridden by the configuration's. */
+  preprocessing: Preprocessing;
   /** Folder of decoded images (see data/prepared-set). */
   preparedFolder: string;
   /** Manifest hash; a checkpoint made with another is refused. */

@@ -1,0 +1,79 @@
+/** @file Owner's side of a trainer: one job, its events, its last word. */
+import { errorFromEnvelope, TapsError } from '../contract/errors.ts';
+import type { PredictJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
+import { OwnedChild, type ChildOptions } from './owned-child.ts';
+
+type EventOf<K extends TrainerEvent['kind']> = Extract<TrainerEvent, { kind: K }>;
+
+/** A step or a compilation blocks the child's heartbeat; nothing sane takes this long. */
+const SILENCE_MS = 180_000;
+
+export class TrainerClient {
+  readonly #child: OwnedChild;
+
+  constructor(options: ChildOptions = {}) {
+    this.#child = new OwnedChild('trainer', { silenceMs: SILENCE_MS, ...options });
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** @throws TapsError: the run's own failure, `cancelled`, or `child-crashed` */
+  train(job: TrainJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'done'>> {
+    const onAbort = (): void => {
+      this.#child.send({ kind: 'cancel' });
+    };
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted === true) onAbort();
+    return this.#ask({ kind: 'train', job }, 'done', onEvent).finally(() => {
+      signal?.removeEventListener('abort', onAbort);
+    });
+  }
+
+  predict(job: PredictJob): Promise<EventOf<'predicted'>> {
+    return this.#ask({ kind: 'predict', job }, 'predicted');
+  }
+
+  doctor(): Promise<EventOf<'doctor'>> {
+    return this.#ask({ kind: 'doctor' }, 'doctor');
+  }
+
+  pause(): void {
+    this.#child.send({ kind: 'pause' });
+  }
+  resume(): void {
+    this.#child.send({ kind: 'resume' });
+  }
+  stop(): Promise<void> {
+    return this.#child.stop();
+  }
+
+  #ask<K extends 'done' | 'predicted' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        offEnd();
+        offMessage();
+      };
+      const offMessage = this.#child.onMessage((message) => {
+        const event = message as TrainerEvent;
+        onEvent(event);
+        if (event.kind === wanted) {
+          finish();
+          resolve(event as EventOf<K>);
+        } else if (event.kind === 'failed') {
+          finish();
+          reject(errorFromEnvelope(event.error));
+        } else if (event.kind === 'cancelled') {
+          finish();
+          reject(new TapsError('cancelled', 'The run was cancelled.', 'Resume it with --resume.'));
+        }
+      });
+      const offEnd = this.#child.onEnd((error) => {
+        finish();
+        reject(error);
+      });
+      this.#child.send(request);
+    });
+  }
+}

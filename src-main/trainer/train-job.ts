@@ -1,0 +1,61 @@
+/** @file One training run inside the trainer child: from files to a finished task file. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Preprocessing } from '../contract/preprocessing.ts';
+import type { TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
+import { openPreparedSet } from '../data/prepared-set.ts';
+import { createEngine } from '../engine/index.ts';
+import { encodeTaskFile } from '../formats/task-file.ts';
+import { writeFileAtomic } from '../platform/atomic-file.ts';
+import { loadCheckpoint, removeCheckpoints, saveCheckpoint } from '../training/checkpoint.ts';
+import type { LoopControl } from '../training/control.ts';
+import { runTraining } from '../training/loop.ts';
+import { createTrainingSession } from '../training/session.ts';
+import { loadBase } from './load-base.ts';
+
+/** Sends every event but the last word (`done`, `cancelled`, `failed`) itself. */
+export async function runTrainJob(job: TrainJob, control: LoopControl, send: (event: TrainerEvent) => void): Promise<TrainerEvent> {
+  const { config, runFolder } = job;
+  send({ kind: 'stage', stage: 'loading' });
+  await mkdir(runFolder, { recursive: true });
+  const base = await loadBase(job.base);
+  const data = openPreparedSet(job.preparedFolder);
+  const engine = await createEngine(config.engine, { threads: config.threads });
+  const preprocessing: Preprocessing = { ...job.preprocessing, imageSize: config.imageSize ?? job.preprocessing.imageSize };
+  send({ kind: 'stage', stage: 'compiling' });
+  const session = await createTrainingSession({ engine, base, baseId: job.base.baseId, config, classNames: job.classNames, preprocessing });
+  try {
+    const identity = { config, baseId: job.base.baseId, datasetHash: job.datasetHash };
+    const start = job.resume ? await loadCheckpoint(runFolder, identity) : null;
+    let number = start?.number ?? 0;
+    for (const metrics of start?.position.epochs ?? []) send({ kind: 'epoch', metrics });
+    send({ kind: 'stage', stage: 'training' });
+    const { result, best } = await runTraining({
+      session,
+      data,
+      config,
+      preprocessing,
+      control,
+      start,
+      engine: engine.description,
+      async save(checkpoint) {
+        const path = await saveCheckpoint(runFolder, ++number, identity, checkpoint);
+        send({ kind: 'checkpoint', path, epoch: checkpoint.position.epoch, step: checkpoint.position.step });
+      },
+      onProgress: (progress) => {
+        send({ kind: 'progress', progress });
+      },
+      onEpoch: (metrics) => {
+        send({ kind: 'epoch', metrics });
+      },
+    });
+    send({ kind: 'stage', stage: 'saving' });
+    const artifactPath = join(runFolder, 'task.safetensors');
+    await writeFileAtomic(artifactPath, encodeTaskFile(session.artifactOf(best)));
+    await removeCheckpoints(runFolder);
+    return { kind: 'done', artifactPath, result };
+  } finally {
+    session.dispose();
+    engine.dispose();
+  }
+}

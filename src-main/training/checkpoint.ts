@@ -1,0 +1,108 @@
+/**
+ * @file Checkpoints of a run: one safetensors file with the complete training state, the best weights so far and the run's
+ * position. The two newest are kept; a damaged one is passed over for the one before.
+ */
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TapsError } from '../contract/errors.ts';
+import type { FloatTensor, HostTensor } from '../contract/tensors.ts';
+import type { EpochMetrics, TrainConfig } from '../contract/training.ts';
+import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
+import { writeFileAtomic } from '../platform/atomic-file.ts';
+
+export type Snapshot = Map<string, FloatTensor>;
+
+/** Where a run is: everything that is not a tensor. */
+export interface RunPosition {
+  /** Next epoch and next optimiser step in it. */
+  epoch: number;
+  step: number;
+  /** Seconds of training before this checkpoint. */
+  seconds: number;
+  epochs: EpochMetrics[];
+  bestEpoch: number | null;
+  /** Sums over the steps of the unfinished epoch. */
+  partial: { loss: number; correct: number; images: number };
+}
+
+export interface Checkpoint {
+  position: RunPosition;
+  state: Snapshot;
+  best: Snapshot | null;
+}
+
+/** What a run must agree on to be continued. */
+export interface RunIdentity {
+  config: TrainConfig;
+  baseId: string;
+  datasetHash: string;
+}
+
+const KEPT = 2;
+const PATTERN = /^checkpoint-(\d{8})\.safetensors$/;
+const STATE = 'state.';
+const BEST = 'best.';
+
+/** Returns the file's path. Numbers grow with every checkpoint of the run. */
+export async function saveCheckpoint(folder: string, number: number, identity: RunIdentity, { position, state, best }: Checkpoint): Promise<string> {
+  const tensors = new Map<string, HostTensor>();
+  const add = (prefix: string, snapshot: Snapshot): void => {
+    for (const [name, { shape, data }] of snapshot) tensors.set(prefix + name, { dtype: 'float32', shape, data });
+  };
+  add(STATE, state);
+  if (best !== null) add(BEST, best);
+  const bytes = writeSafetensors(tensors, {
+    'taps.checkpoint': '1',
+    'taps.identity': JSON.stringify(identity),
+    'taps.position': JSON.stringify(position),
+  });
+  const path = join(folder, `checkpoint-${String(number).padStart(8, '0')}.safetensors`);
+  await writeFileAtomic(path, bytes);
+  for (const { file } of (await listCheckpoints(folder)).slice(KEPT)) await rm(join(folder, file), { force: true });
+  return path;
+}
+
+/** Newest first. */
+async function listCheckpoints(folder: string): Promise<{ file: string; number: number }[]> {
+  const files = await readdir(folder).catch(() => []);
+  return files
+    .flatMap((file) => {
+      const match = PATTERN.exec(file);
+      return match === null ? [] : [{ file, number: Number(match[1]) }];
+    })
+    .sort((a, b) => b.number - a.number);
+}
+
+/**
+ * The newest readable checkpoint, or null when there is none.
+ * @throws TapsError `run-incompatible` when it belongs to another configuration, base or dataset
+ */
+export async function loadCheckpoint(folder: string, identity: RunIdentity): Promise<(Checkpoint & { number: number }) | null> {
+  for (const { file, number } of await listCheckpoints(folder)) {
+    const read = await readCheckpoint(join(folder, file)).catch(() => undefined);
+    if (read === undefined) continue;
+    if (read.identity !== JSON.stringify(identity)) {
+      throw new TapsError('run-incompatible', `The checkpoint ${file} was made with another configuration, base or dataset.`, 'Start a new run, or use the settings of the interrupted one.');
+    }
+    return { ...read.checkpoint, number };
+  }
+  return null;
+}
+
+async function readCheckpoint(path: string): Promise<{ identity: string; checkpoint: Checkpoint }> {
+  const { tensors, metadata } = readSafetensors(await readFile(path));
+  const state: Snapshot = new Map();
+  const best: Snapshot = new Map();
+  for (const [name, { shape, data }] of tensors) {
+    if (!(data instanceof Float32Array)) throw new Error('A checkpoint holds float32 only.');
+    if (name.startsWith(STATE)) state.set(name.slice(STATE.length), { shape, data });
+    else if (name.startsWith(BEST)) best.set(name.slice(BEST.length), { shape, data });
+  }
+  const position = JSON.parse(metadata['taps.position'] ?? '') as RunPosition;
+  return { identity: metadata['taps.identity'] ?? '', checkpoint: { position, state, best: best.size === 0 ? null : best } };
+}
+
+/** After a finished run its checkpoints are of no use. */
+export async function removeCheckpoints(folder: string): Promise<void> {
+  for (const { file } of await listCheckpoints(folder)) await rm(join(folder, file), { force: true });
+}

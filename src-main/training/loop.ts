@@ -1,0 +1,237 @@
+/** @file The training loop: epochs, validation, selection, checkpoints, pause and cancel. All numerics are behind the session. */
+import { TapsError } from '../contract/errors.ts';
+import { elementCount } from '../contract/tensors.ts';
+import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
+import type { Preprocessing } from '../contract/preprocessing.ts';
+import { batchesPerEpoch, epochOrder, trainingBatch } from '../core/batching.ts';
+import type { PreparedSet } from '../data/prepared-set.ts';
+import type { Checkpoint, RunPosition, Snapshot } from './checkpoint.ts';
+import type { LoopControl } from './control.ts';
+import { argMax, evaluateSplit } from './evaluate.ts';
+import { hyperparametersAt, optimizerStepsPerEpoch } from './schedule.ts';
+import { isBetter, isEligible } from './selection.ts';
+import type { Batch, TrainingSession } from './types.ts';
+
+export interface LoopOptions {
+  session: TrainingSession;
+  data: PreparedSet;
+  config: TrainConfig;
+  preprocessing: Preprocessing;
+  control: LoopControl;
+  /** Continue from here. */
+  start: Checkpoint | null;
+  /** Durable when it resolves. */
+  save(checkpoint: Checkpoint): Promise<void>;
+  onProgress(progress: TrainProgress): void;
+  onEpoch(metrics: EpochMetrics): void;
+  /** Seconds between checkpoints inside a long epoch. */
+  checkpointSeconds?: number;
+  engine: string;
+}
+
+export interface LoopOutcome {
+  result: TrainResult;
+  best: Snapshot;
+}
+
+const PROGRESS_INTERVAL_MS = 200;
+const SMOOTHING = 0.9;
+
+/** @throws TapsError `cancelled` after saving a checkpoint, `non-finite` with the last good checkpoint kept, `dataset-invalid` */
+export async function runTraining(options: LoopOptions): Promise<LoopOutcome> {
+  return new TrainingLoop(options).run();
+}
+
+class TrainingLoop {
+  readonly #options: LoopOptions;
+  readonly #train: number[];
+  readonly #validation: number[];
+  readonly #stepsPerEpoch: number;
+  readonly #pixels: number;
+  #position: RunPosition;
+  #best: Snapshot | null;
+  #smoothedLoss: number | null = null;
+  readonly #startedAt = performance.now();
+  #lastProgress = 0;
+  #lastCheckpoint = performance.now();
+  #imagesSinceStart = 0;
+
+  constructor(options: LoopOptions) {
+    const { data, config, start, session } = options;
+    this.#options = options;
+    this.#train = data.indicesOf('train');
+    const validation = data.indicesOf('validation');
+    // Without a validation split the training images must do; results say how many images stood behind a figure.
+    this.#validation = validation.length > 0 ? validation : this.#train;
+    if (this.#train.length === 0) throw new TapsError('dataset-invalid', 'No training picture could be decoded.', 'Check the files; taps task show lists what was left out.');
+    this.#stepsPerEpoch = optimizerStepsPerEpoch(batchesPerEpoch(this.#train.length, config.batchSize), config.accumulate);
+    this.#pixels = elementCount([3, session.imageSize, session.imageSize]);
+    this.#position = start?.position ?? { epoch: 0, step: 0, seconds: 0, epochs: [], bestEpoch: null, partial: { loss: 0, correct: 0, images: 0 } };
+    this.#best = start?.best ?? null;
+    if (start !== null) session.restore(start.state);
+  }
+
+  async run(): Promise<LoopOutcome> {
+    const { config, session } = this.#options;
+    while (this.#position.epoch < config.epochs) await this.#epoch();
+    const best = this.#best;
+    const bestEpoch = this.#position.bestEpoch;
+    if (best === null || bestEpoch === null) throw new TapsError('internal', 'No epoch was selected.', '');
+    session.restore(best);
+    const validation = await this.#evaluate(this.#validation);
+    const test = await this.#evaluate(this.#options.data.indicesOf('test'));
+    const { epochs } = this.#position;
+    return { best, result: { epochs, bestEpoch, validation, test, seconds: this.#seconds(), engine: this.#options.engine } };
+  }
+
+  async #epoch(): Promise<void> {
+    const { config, session } = this.#options;
+    const { epoch } = this.#position;
+    const order = epochOrder(this.#train.length, config.seed, epoch);
+    const epochStart = performance.now();
+    while (this.#position.step < this.#stepsPerEpoch) {
+      await this.#optimizerStep(order);
+      await this.#betweenSteps();
+    }
+    const { partial } = this.#position;
+    const layers = await session.layers();
+    const validation = await this.#evaluate(this.#validation);
+    const gated = layers.filter((layer) => layer.score !== null);
+    const metrics: EpochMetrics = {
+      epoch,
+      trainLoss: partial.loss / Math.max(partial.images, 1),
+      trainAccuracy: partial.correct / Math.max(partial.images, 1),
+      validationLoss: validation.loss,
+      validationAccuracy: validation.accuracy,
+      openLayers: layers.filter((layer) => layer.open).length,
+      openBytes: await session.openBytes(),
+      learningRate: hyperparametersAt(config, epoch * this.#stepsPerEpoch, this.#stepsPerEpoch).learningRate,
+      seconds: (performance.now() - epochStart) / 1000,
+      scores: gated.map((layer) => layer.score ?? 0),
+    };
+    const last = epoch === config.epochs - 1;
+    const incumbent = this.#position.epochs.find((other) => other.epoch === this.#position.bestEpoch);
+    if (isEligible(epoch, config) && (isBetter(metrics, incumbent) || (last && this.#best === null))) {
+      this.#best = await this.#finiteSnapshot();
+      this.#position.bestEpoch = epoch;
+    }
+    this.#position = { ...this.#position, epoch: epoch + 1, step: 0, epochs: [...this.#position.epochs, metrics], partial: { loss: 0, correct: 0, images: 0 } };
+    this.#options.onEpoch(metrics);
+    await this.#checkpoint();
+  }
+
+  /** One optimiser step: `accumulate` micro-batches. */
+  async #optimizerStep(order: Uint32Array): Promise<void> {
+    const { config, session } = this.#options;
+    const { epoch, step, partial } = this.#position;
+    const hyper = hyperparametersAt(config, epoch * this.#stepsPerEpoch + step, this.#stepsPerEpoch);
+    for (let micro = 0; micro < config.accumulate; micro++) {
+      const positions = trainingBatch(order, config.batchSize, step * config.accumulate + micro);
+      const { batch, labels } = this.#batch(positions, epoch);
+      const { loss, logits } = await session.trainStep(batch, hyper);
+      if (!Number.isFinite(loss)) {
+        throw new TapsError(
+          'non-finite',
+          `The loss became ${String(loss)} at epoch ${String(epoch + 1)}, step ${String(step + 1)}, learning rate ${hyper.learningRate.toPrecision(3)}.`,
+          'Use a smaller --lr (a tenth, say); the last good checkpoint is kept.',
+          { details: { epoch, step, learningRate: hyper.learningRate } },
+        );
+      }
+      labels.forEach((label, row) => {
+        if (argMax(logits.subarray(row * session.classes, (row + 1) * session.classes)) === label) partial.correct++;
+      });
+      partial.images += labels.length;
+      partial.loss += loss * labels.length;
+      this.#imagesSinceStart += labels.length;
+      this.#smoothedLoss = this.#smoothedLoss === null ? loss : SMOOTHING * this.#smoothedLoss + (1 - SMOOTHING) * loss;
+    }
+    this.#position.step++;
+  }
+
+  #batch(positions: number[], epoch: number): { batch: Batch; labels: number[] } {
+    const { config, data, preprocessing, session } = this.#options;
+    const images = new Float32Array(config.batchSize * this.#pixels);
+    const oneHot = new Float32Array(config.batchSize * session.classes);
+    const labels = positions.map((position, slot) => {
+      const index = this.#train[position] ?? 0;
+      data.trainingInput(index, images, slot * this.#pixels, preprocessing, config.augmentation, config.seed, epoch);
+      const label = data.labels[index] ?? -1;
+      oneHot[slot * session.classes + label] = 1;
+      return label;
+    });
+    return { batch: { images, labels: oneHot }, labels };
+  }
+
+  async #betweenSteps(): Promise<void> {
+    const { control } = this.#options;
+    const now = performance.now();
+    if (now - this.#lastProgress >= PROGRESS_INTERVAL_MS) {
+      this.#lastProgress = now;
+      this.#options.onProgress(await this.#progress());
+    }
+    const dueSeconds = this.#options.checkpointSeconds ?? 30;
+    if (now - this.#lastCheckpoint > dueSeconds * 1000) await this.#checkpoint();
+    await control.breathe();
+    if (control.cancelled) {
+      await this.#checkpoint();
+      throw new TapsError('cancelled', 'The run was cancelled.', 'Resume it with --resume.');
+    }
+  }
+
+  async #checkpoint(): Promise<void> {
+    const state = await this.#finiteSnapshot();
+    await this.#options.save({ position: { ...this.#position, seconds: this.#seconds() }, state, best: this.#best });
+    this.#lastCheckpoint = performance.now();
+  }
+
+  async #finiteSnapshot(): Promise<Snapshot> {
+    const snapshot = await this.#options.session.snapshot();
+    for (const [name, { data }] of snapshot) {
+      if (!data.every(Number.isFinite)) {
+        throw new TapsError('non-finite', `${name} has values that are not finite after epoch ${String(this.#position.epoch + 1)}, step ${String(this.#position.step)}.`, 'Use a smaller --lr (a tenth, say); the last good checkpoint is kept.');
+      }
+    }
+    return snapshot;
+  }
+
+  #evaluate(indices: readonly number[]): Promise<Evaluation> {
+    const { config, control, data, preprocessing, session } = this.#options;
+    return evaluateSplit({
+      data,
+      indices,
+      preprocessing,
+      batchSize: config.batchSize,
+      classes: session.classes,
+      logitsOf: (images) => session.evaluateStep(images),
+      between: () => control.breathe(),
+    });
+  }
+
+  #seconds(): number {
+    return this.#position.seconds + (performance.now() - this.#startedAt) / 1000;
+  }
+
+  async #progress(): Promise<TrainProgress> {
+    const { config, session } = this.#options;
+    const { epoch, step, epochs, partial } = this.#position;
+    const layers = await session.layers();
+    const steps = config.epochs * this.#stepsPerEpoch;
+    const done = epoch * this.#stepsPerEpoch + step;
+    const elapsed = (performance.now() - this.#startedAt) / 1000;
+    const stepsHere = this.#imagesSinceStart / (config.batchSize * config.accumulate);
+    return {
+      epoch,
+      epochs: config.epochs,
+      step: done,
+      steps,
+      loss: this.#smoothedLoss ?? 0,
+      accuracy: partial.correct / Math.max(partial.images, 1),
+      validationAccuracy: epochs.at(-1)?.validationAccuracy ?? null,
+      openLayers: layers.filter((layer) => layer.open).length,
+      totalLayers: layers.length,
+      imagesPerSecond: this.#imagesSinceStart / Math.max(elapsed, 1e-6),
+      etaSeconds: stepsHere < 2 ? null : ((steps - done) * elapsed) / stepsHere,
+      residentBytes: process.memoryUsage.rss(),
+    };
+  }
+}

@@ -1,0 +1,20 @@
+/** @file Which epoch's weights are kept. */
+import type { EpochMetrics } from '../contract/training.ts';
+
+/** Best validation accuracy; ties go to fewer open bytes, then to the lower validation loss, then to the later epoch. */
+export function isBetter(candidate: EpochMetrics, best: EpochMetrics | undefined): boolean {
+  if (best === undefined) return true;
+  if (candidate.validationAccuracy !== best.validationAccuracy) return candidate.validationAccuracy > best.validationAccuracy;
+  if (candidate.openBytes !== best.openBytes) return candidate.openBytes < best.openBytes;
+  return candidate.validationLoss <= best.validationLoss;
+}
+
+/**
+ * While gates are still free of the penalty every layer is open, and an early lucky epoch would be kept with all of them. A sparse
+ * method therefore chooses among the epochs after the penalty set in, if there are any.
+ */
+export function isEligible(epoch: number, config: { method: string; warmupEpochs: number; epochs: number; lambda: number }): boolean {
+  if (config.method !== 'taps' || config.lambda === 0 || config.warmupEpochs >= config.epochs) return true;
+  // The second half of the penalised epochs: gates have had time to settle.
+  return epoch >= config.warmupEpochs + Math.floor((config.epochs - config.warmupEpochs) / 2);
+}
