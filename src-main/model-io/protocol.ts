@@ -1,0 +1,54 @@
+/** @file Requests that the model-file child answers. */
+import type { Preprocessing } from '../contract/preprocessing.ts';
+import type { BaseRecord } from '../contract/records.ts';
+import type { BaseFiles } from '../contract/trainer-protocol.ts';
+
+export interface ImportRequest {
+  /** .onnx file, model.json, or a folder that has one of them. */
+  path: string;
+  /** `topology.onnx` and `weights.safetensors` are written here. */
+  outputFolder: string;
+}
+
+export interface ImportResult {
+  graphPath: string;
+  weightsPath: string;
+  summary: BaseRecord['summary'];
+  /** From the file's metadata; empty when it has none. */
+  classNames: string[];
+  /** Side of the input where the file fixes it, else null. */
+  imageSize: number | null;
+  /** From the file's own metadata (files of this program), else null. */
+  preprocessing: Preprocessing | null;
+  /** Name of the file or folder, without extension: a name to offer. */
+  suggestedName: string;
+}
+
+export interface ExportRequest {
+  base: BaseFiles;
+  artifactPath: string;
+  /** Written under a `.partial` name; the caller renames it when parity holds. */
+  partialPath: string;
+}
+
+export interface ExportResult {
+  bytes: number;
+  /** Name of the image input. */
+  inputName: string;
+}
+
+export interface ParityRequest {
+  onnxPath: string;
+  preparedFolder: string;
+  indices: number[];
+  preprocessing: Preprocessing;
+  /** The library's own answer, row-major [indices.length, classes]. */
+  expected: Float32Array;
+}
+
+export interface ParityResult {
+  images: number;
+  maxAbsLogitDiff: number;
+  /** Fraction 0..1 of pictures with the same first class. */
+  top1Agreement: number;
+}
