@@ -7,12 +7,14 @@ import { TapsError } from '../contract/errors.ts';
 import { storageError } from '../platform/storage-error.ts';
 
 export type SqlValue = string | number | null;
+/** For `?` in order, or one object for `@name`. */
+export type SqlParameters = SqlValue[] | [Record<string, SqlValue>];
 
 export interface ReadableDb {
   readonly path: string;
   /** First row. `Row` states what the query selects; STRICT tables guarantee the types. */
-  get<Row>(sql: string, ...parameters: SqlValue[]): Row | undefined;
-  all<Row>(sql: string, ...parameters: SqlValue[]): Row[];
+  get<Row>(sql: string, ...parameters: SqlParameters): Row | undefined;
+  all<Row>(sql: string, ...parameters: SqlParameters): Row[];
   /** The single value of a PRAGMA. */
   pragma(source: string): unknown;
   close(): void;
@@ -20,7 +22,7 @@ export interface ReadableDb {
 
 export interface WritableDb extends ReadableDb {
   /** Returns the number of changed rows. */
-  run(sql: string, ...parameters: SqlValue[]): number;
+  run(sql: string, ...parameters: SqlParameters): number;
   /** Several statements without parameters. */
   exec(sql: string): void;
   /** `BEGIN IMMEDIATE` ... `COMMIT`; rolled back when `work` throws. Inside another it joins that one. */
@@ -64,8 +66,8 @@ export function openSqlite(path: string, options: { readOnly: boolean; mustExist
   };
   return {
     path,
-    get: <Row>(sql: string, ...parameters: SqlValue[]) => guard(() => prepared(sql).get(...parameters) as Row | undefined),
-    all: <Row>(sql: string, ...parameters: SqlValue[]) => guard(() => prepared(sql).all(...parameters) as Row[]),
+    get: <Row>(sql: string, ...parameters: SqlParameters) => guard(() => prepared(sql).get(...parameters) as Row | undefined),
+    all: <Row>(sql: string, ...parameters: SqlParameters) => guard(() => prepared(sql).all(...parameters) as Row[]),
     run: (sql, ...parameters) => guard(() => prepared(sql).run(...parameters).changes),
     pragma: (source) => guard(() => handle.pragma(source, { simple: true })),
     exec: (sql) => {

@@ -18,7 +18,6 @@ export interface FolderEntry {
   /** Relative to the listed folder, with '/' separators. */
   path: string;
   sizeBytes: number;
-  modifiedAt: number;
 }
 
 export interface FileSystem {
@@ -33,7 +32,7 @@ export interface FileSystem {
   syncFolder(path: string): Promise<void>;
   /** Whole file, or its first `maxBytes` bytes; works above 2 GiB. */
   readFile(path: string, maxBytes?: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** Size in bytes, or null when there is no such file. */
+  /** Size in bytes, or null when there is no such file. Folders have a size too. */
   sizeOf(path: string): Promise<number | null>;
   /** Files below the folder, recursively, sorted by path; empty when the folder is absent. */
   listFiles(folder: string): Promise<FolderEntry[]>;
@@ -107,8 +106,9 @@ async function listFiles(folder: string): Promise<FolderEntry[]> {
       const path = relative === '' ? entry.name : `${relative}/${entry.name}`;
       if (entry.isDirectory()) await visit(path);
       else {
-        const { size, mtimeMs } = await stat(join(folder, path));
-        found.push({ path, sizeBytes: size, modifiedAt: mtimeMs });
+        // Another process may have removed it since the folder was read.
+        const size = await sizeOf(join(folder, path));
+        if (size !== null) found.push({ path, sizeBytes: size });
       }
     }
   };

@@ -1,0 +1,177 @@
+/** @file Deltas: what finished runs have learnt. One transaction makes a delta exist. */
+import { TapsError } from '../contract/errors.ts';
+import type { DeltaRecord, TaskRecord } from '../contract/records.ts';
+import type { MethodId, TaskArtifact, TrainResult } from '../contract/training.ts';
+import { checkAgainstBase, storedParameters } from '../formats/task-artifact-check.ts';
+import { decodeTaskFile } from '../formats/task-file.ts';
+import { storageError } from '../platform/storage-error.ts';
+import { baseShapes, findBase } from './bases.ts';
+import { insertBlob } from './blobs.ts';
+import type { LibraryContext } from './context.ts';
+import { fromJson, type WritableDb } from './database.ts';
+import { newId } from './ids.ts';
+import { markDone } from './runs.ts';
+import { findTask } from './tasks.ts';
+
+interface DeltaRow {
+  id: string;
+  task_id: string;
+  run_id: string | null;
+  method: MethodId;
+  base_id: string;
+  blob_sha256: string;
+  blob_bytes: number;
+  layers: string;
+  layers_open: number;
+  layers_total: number;
+  parameters: number;
+  test_accuracy: number | null;
+  created_at: number;
+}
+
+const SELECT = 'SELECT deltas.*, blobs.bytes AS blob_bytes FROM deltas JOIN blobs ON sha256 = blob_sha256';
+
+function recordOf(row: DeltaRow): DeltaRecord {
+  return {
+    id: row.id,
+    taskId: row.task_id,
+    runId: row.run_id,
+    method: row.method,
+    baseId: row.base_id,
+    blob: { sha256: row.blob_sha256, bytes: row.blob_bytes },
+    layers: fromJson(row.layers, 'deltas.layers'),
+    layersOpen: row.layers_open,
+    layersTotal: row.layers_total,
+    parameters: row.parameters,
+    testAccuracy: row.test_accuracy,
+    createdAt: row.created_at,
+  };
+}
+
+function insertDelta(db: WritableDb, delta: DeltaRecord): void {
+  insertBlob(db, delta.blob);
+  db.run(
+    `INSERT INTO deltas (id, task_id, run_id, method, base_id, blob_sha256, layers, layers_open, layers_total, parameters, test_accuracy, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    delta.id, delta.taskId, delta.runId, delta.method, delta.baseId, delta.blob.sha256, JSON.stringify(delta.layers),
+    delta.layersOpen, delta.layersTotal, delta.parameters, delta.testAccuracy, delta.createdAt,
+  );
+}
+
+/** The task's current delta is its newest TAPS delta, else its newest. */
+function chooseCurrent(db: WritableDb, taskId: string): void {
+  db.run(
+    `UPDATE tasks SET current_delta_id = (SELECT id FROM deltas WHERE task_id = @taskId ORDER BY method = 'taps' DESC, id DESC LIMIT 1) WHERE id = @taskId`,
+    { taskId },
+  );
+}
+
+export interface NewDelta {
+  taskId: string;
+  /** null for an unpacked task. */
+  runId: string | null;
+  /** A task file: its bytes, or its path. */
+  artifact: Uint8Array | string;
+  /** Fraction 0..1; null when not measured. */
+  testAccuracy: number | null;
+  /** Stored with the run in the same transaction. */
+  result?: TrainResult;
+}
+
+export class Deltas {
+  readonly #context: LibraryContext;
+
+  constructor(context: LibraryContext) {
+    this.#context = context;
+  }
+
+  async #load(artifact: Uint8Array | string): Promise<Uint8Array> {
+    if (typeof artifact !== 'string') return artifact;
+    const { fileSystem } = this.#context;
+    try {
+      return await fileSystem.readFile(artifact);
+    } catch (error) {
+      throw storageError(error, 'read', artifact);
+    }
+  }
+
+  /** The task and the parsed artefact, once they are known to belong together. */
+  async #check(taskId: string, runId: string | null, bytes: Uint8Array): Promise<{ task: TaskRecord; artifact: TaskArtifact }> {
+    const { reader, blobs } = this.#context;
+    const task = findTask(reader, taskId);
+    if (task === null) throw new TapsError('not-found', `There is no task ${JSON.stringify(taskId)} in the library.`, '`taps task list` shows what there is.');
+    if (runId !== null && reader.get('SELECT 1 FROM runs WHERE id = ? AND task_id = ?', runId, task.id) === undefined) {
+      throw new TapsError('not-found', `Task ${JSON.stringify(task.name)} has no run ${JSON.stringify(runId)}.`, 'Run `taps task show` to see its runs.');
+    }
+    const base = findBase(reader, task.baseId);
+    if (base === null) throw new TapsError('library-damaged', `The base ${task.baseId} of task ${JSON.stringify(task.name)} is missing.`, 'Run `taps library verify`.');
+    const artifact = decodeTaskFile(bytes);
+    checkAgainstBase(artifact, base.id, await baseShapes(blobs, base.weights.sha256));
+    const expected = JSON.stringify(task.classNames);
+    if (JSON.stringify(artifact.classNames) !== expected) {
+      throw new TapsError('run-incompatible', `The artefact has ${String(artifact.classNames.length)} classes that are not the ${String(task.classNames.length)} of task ${JSON.stringify(task.name)}.`, 'Learn the task again, or add a new task for these classes.');
+    }
+    return { task, artifact };
+  }
+
+  /**
+   * Stores what a run has learnt. When it returns, the delta is durable, the run is done and the task shows it;
+   * when it throws, none of this has happened.
+   * @throws TapsError `not-found`, `model-malformed`, `non-finite`, `base-mismatch`, `run-incompatible`, `disk-full`, `io-failed`
+   */
+  async commit({ taskId, runId, artifact: source, testAccuracy, result }: NewDelta): Promise<DeltaRecord> {
+    const { writer, blobs } = this.#context;
+    return this.#context.exclusive(async () => {
+      const bytes = await this.#load(source);
+      const { task, artifact } = await this.#check(taskId, runId, bytes);
+      const blob = await blobs.put(bytes);
+      const delta: DeltaRecord = {
+        id: newId(),
+        taskId: task.id,
+        runId,
+        method: artifact.method,
+        baseId: artifact.baseId,
+        blob,
+        layers: artifact.layers,
+        layersOpen: artifact.layers.filter((layer) => layer.open).length,
+        layersTotal: artifact.layers.length,
+        parameters: storedParameters(artifact),
+        testAccuracy,
+        createdAt: Date.now(),
+      };
+      writer.transaction(() => {
+        insertDelta(writer, delta);
+        if (runId !== null) markDone(writer, runId, result ?? null);
+        chooseCurrent(writer, task.id);
+      });
+      return delta;
+    });
+  }
+
+  /** Oldest first. */
+  list(taskId: string): DeltaRecord[] {
+    return this.#context.reader.all<DeltaRow>(`${SELECT} WHERE task_id = ? ORDER BY id`, taskId).map(recordOf);
+  }
+
+  /** @throws TapsError `not-found` */
+  get(deltaId: string): DeltaRecord {
+    const row = this.#context.reader.get<DeltaRow>(`${SELECT} WHERE id = ?`, deltaId);
+    if (row === undefined) throw new TapsError('not-found', `There is no delta ${JSON.stringify(deltaId)} in the library.`, 'Run `taps task show` to see the deltas of a task.');
+    return recordOf(row);
+  }
+
+  /** The stored file, after its size and hash were compared. @throws TapsError `library-damaged` */
+  async readBytes(delta: DeltaRecord): Promise<Uint8Array<ArrayBuffer>> {
+    return this.#context.blobs.read(delta.blob);
+  }
+
+  /** @throws TapsError `library-damaged`, `model-malformed`, `non-finite` */
+  async read(delta: DeltaRecord): Promise<TaskArtifact> {
+    return decodeTaskFile(await this.readBytes(delta));
+  }
+
+  /** Absolute path of its file. */
+  path(delta: DeltaRecord): string {
+    return this.#context.blobs.pathOf(delta.blob.sha256);
+  }
+}

@@ -1,0 +1,40 @@
+/** @file Removes what nothing refers to: rows first, then files, so that an interruption leaves only garbage. */
+import { storageError } from '../platform/storage-error.ts';
+import type { LibraryContext } from './context.ts';
+import { findGarbage } from './verify.ts';
+
+export interface GarbageReport {
+  removedBlobs: number;
+  freedBytes: number;
+  removedLeftovers: number;
+  removedDatasets: number;
+}
+
+/** @throws TapsError `io-failed` for a file that cannot be removed; the library stays whole */
+export async function collectGarbage(context: LibraryContext): Promise<GarbageReport> {
+  const { writer, fileSystem } = context;
+  return context.exclusive(async () => {
+    const removedDatasets = writer.transaction(() => {
+      writer.run(
+        `DELETE FROM blobs WHERE NOT EXISTS (SELECT 1 FROM bases WHERE graph_sha256 = sha256)
+           AND NOT EXISTS (SELECT 1 FROM bases WHERE weights_sha256 = sha256)
+           AND NOT EXISTS (SELECT 1 FROM deltas WHERE blob_sha256 = sha256)`,
+      );
+      return writer.run('DELETE FROM datasets WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE dataset_id = datasets.id)');
+    });
+    const { orphans, leftovers } = await findGarbage(context);
+    for (const path of [...orphans.map((orphan) => orphan.path), ...leftovers]) {
+      try {
+        await fileSystem.remove(path);
+      } catch (error) {
+        throw storageError(error, 'remove', path);
+      }
+    }
+    return {
+      removedBlobs: orphans.length,
+      freedBytes: orphans.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      removedLeftovers: leftovers.length,
+      removedDatasets,
+    };
+  });
+}

@@ -1,0 +1,127 @@
+/** @file Runs: attempts to learn a task, each with its frozen configuration, its folder and its metrics. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { TapsError } from '../contract/errors.ts';
+import type { RunRecord, RunStatus } from '../contract/records.ts';
+import type { EpochMetrics, MethodId, TrainConfig, TrainResult } from '../contract/training.ts';
+import { storageError } from '../platform/storage-error.ts';
+import type { LibraryContext } from './context.ts';
+import { fromJson, type WritableDb } from './database.ts';
+import { newId } from './ids.ts';
+import { insertMetrics, metricsByRun } from './metrics.ts';
+
+interface RunRow {
+  id: string;
+  task_id: string;
+  config: string;
+  status: RunStatus;
+  started_at: number;
+  finished_at: number | null;
+  failure: string | null;
+  result: string | null;
+}
+
+const ENDED: readonly RunStatus[] = ['cancelled', 'failed', 'done'];
+const WITH_CHECKPOINT = "('interrupted', 'paused', 'cancelled', 'failed')";
+
+/** Part of the transaction that commits what the run has learnt. */
+export function markDone(db: WritableDb, runId: string, result: TrainResult | null): void {
+  db.run("UPDATE runs SET status = 'done', finished_at = ?, failure = NULL, result = coalesce(?, result) WHERE id = ?", Date.now(), result === null ? null : JSON.stringify(result), runId);
+}
+
+/** Runs that a process left unfinished when it died. Only the library's single writer may call this, when it opens. */
+export function interruptOrphans(db: WritableDb): number {
+  return db.run("UPDATE runs SET status = 'interrupted', finished_at = ? WHERE status IN ('queued', 'running', 'paused')", Date.now());
+}
+
+export class Runs {
+  readonly #context: LibraryContext;
+
+  constructor(context: LibraryContext) {
+    this.#context = context;
+  }
+
+  #recordOf(row: RunRow, metrics: EpochMetrics[]): RunRecord {
+    return {
+      id: row.id,
+      taskId: row.task_id,
+      config: fromJson(row.config, 'runs.config'),
+      status: row.status,
+      folder: join(this.#context.folder, 'runs', row.id),
+      startedAt: row.started_at,
+      finishedAt: row.finished_at,
+      failure: row.failure,
+      metrics,
+      result: row.result === null ? null : fromJson(row.result, 'runs.result'),
+    };
+  }
+
+  /**
+   * Starts a run as `queued` and makes its folder. The configuration never changes afterwards.
+   * @throws TapsError `not-found` for the task, `disk-full`, `io-failed`
+   */
+  create(taskId: string, config: TrainConfig): RunRecord {
+    const { writer, folder } = this.#context;
+    const id = newId();
+    if (writer.get('SELECT 1 FROM tasks WHERE id = ?', taskId) === undefined) {
+      throw new TapsError('not-found', `There is no task ${JSON.stringify(taskId)} in the library.`, '`taps task list` shows what there is.');
+    }
+    try {
+      mkdirSync(join(folder, 'runs', id), { recursive: true });
+    } catch (error) {
+      throw storageError(error, 'create', join(folder, 'runs', id));
+    }
+    writer.run("INSERT INTO runs (id, task_id, method, config, status, started_at) VALUES (?, ?, ?, ?, 'queued', ?)", id, taskId, config.method, JSON.stringify(config), Date.now());
+    return this.get(id);
+  }
+
+  #update(runId: string, assignments: string, ...values: (string | number | null)[]): void {
+    const changed = this.#context.writer.run(`UPDATE runs SET ${assignments} WHERE id = ?`, ...values, runId);
+    if (changed === 0) throw new TapsError('not-found', `There is no run ${JSON.stringify(runId)} in the library.`, 'Run `taps task show` to see the runs of a task.');
+  }
+
+  /** Sets the time of its end as well when the status is a final one. @throws TapsError `not-found` */
+  setStatus(runId: string, status: RunStatus): void {
+    this.#update(runId, 'status = ?, finished_at = ?', status, ENDED.includes(status) ? Date.now() : null);
+  }
+
+  /** @throws TapsError `non-finite` */
+  appendMetrics(runId: string, metrics: EpochMetrics): void {
+    insertMetrics(this.#context.writer, runId, metrics);
+  }
+
+  /** Marks a run done. `deltas.commit` does the same in the transaction that stores the delta. */
+  finish(runId: string, result: TrainResult): void {
+    this.get(runId);
+    markDone(this.#context.writer, runId, result);
+  }
+
+  /** @param failure the message, for people */
+  fail(runId: string, failure: string): void {
+    this.#update(runId, "status = 'failed', finished_at = ?, failure = ?", Date.now(), failure);
+  }
+
+  /** Runs of a task, oldest first, with their metrics: two queries. */
+  list(taskId: string): RunRecord[] {
+    const { reader } = this.#context;
+    const metrics = metricsByRun(reader, 'task_id = ?', taskId);
+    return reader.all<RunRow>('SELECT * FROM runs WHERE task_id = ? ORDER BY id', taskId).map((row) => this.#recordOf(row, metrics.get(row.id) ?? []));
+  }
+
+  /** @throws TapsError `not-found` */
+  get(runId: string): RunRecord {
+    const { reader } = this.#context;
+    const row = reader.get<RunRow>('SELECT * FROM runs WHERE id = ?', runId);
+    if (row === undefined) throw new TapsError('not-found', `There is no run ${JSON.stringify(runId)} in the library.`, 'Run `taps task show` to see the runs of a task.');
+    return this.#recordOf(row, metricsByRun(reader, 'id = ?', runId).get(runId) ?? []);
+  }
+
+  /** The newest run that stopped before its end and may have a checkpoint; of one method when given. */
+  latestResumable(taskId: string, method: MethodId | null = null): RunRecord | null {
+    const row = this.#context.reader.get<{ id: string }>(
+      `SELECT id FROM runs WHERE task_id = @taskId AND status IN ${WITH_CHECKPOINT} AND (@method IS NULL OR method = @method) ORDER BY id DESC LIMIT 1`,
+      { taskId, method },
+    );
+    return row === undefined ? null : this.get(row.id);
+  }
+}

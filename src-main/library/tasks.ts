@@ -1,0 +1,101 @@
+/** @file Tasks: what is learnt on a base from a dataset, under a name. */
+import { join } from 'node:path';
+import { TapsError } from '../contract/errors.ts';
+import type { TaskRecord } from '../contract/records.ts';
+import type { LibraryContext } from './context.ts';
+import { fromJson, type ReadableDb } from './database.ts';
+import { newId } from './ids.ts';
+import { checkName, notFound } from './names.ts';
+
+interface TaskRow {
+  id: string;
+  name: string;
+  base_id: string;
+  dataset_id: string;
+  class_names: string;
+  created_at: number;
+  current_delta_id: string | null;
+}
+
+function recordOf(row: TaskRow): TaskRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    baseId: row.base_id,
+    datasetId: row.dataset_id,
+    classNames: fromJson(row.class_names, 'tasks.class_names'),
+    createdAt: row.created_at,
+    currentDeltaId: row.current_delta_id,
+  };
+}
+
+export function findTask(db: ReadableDb, nameOrId: string): TaskRecord | null {
+  const row = db.get<TaskRow>('SELECT * FROM tasks WHERE id = ?', nameOrId) ?? db.get<TaskRow>('SELECT * FROM tasks WHERE name = ?', nameOrId);
+  return row === undefined ? null : recordOf(row);
+}
+
+export class Tasks {
+  readonly #context: LibraryContext;
+
+  constructor(context: LibraryContext) {
+    this.#context = context;
+  }
+
+  /** @throws TapsError `already-exists`, `invalid-config`; `not-found` for the base or the dataset */
+  add({ name, baseId, datasetId, classNames }: Pick<TaskRecord, 'name' | 'baseId' | 'datasetId' | 'classNames'>): TaskRecord {
+    const { writer } = this.#context;
+    checkName('task', name);
+    const record: TaskRecord = { id: newId(), name, baseId, datasetId, classNames, createdAt: Date.now(), currentDeltaId: null };
+    return writer.transaction(() => {
+      if (findTask(writer, name) !== null) throw new TapsError('already-exists', `The library has a task named ${JSON.stringify(name)} already.`, 'Choose another name, or remove that task first.');
+      if (writer.get('SELECT 1 FROM bases WHERE id = ?', baseId) === undefined) throw notFound('base', baseId, []);
+      if (writer.get('SELECT 1 FROM datasets WHERE id = ?', datasetId) === undefined) {
+        throw new TapsError('not-found', `There is no dataset ${JSON.stringify(datasetId)} in the library.`, 'Record its manifest first.');
+      }
+      writer.run(
+        'INSERT INTO tasks (id, name, base_id, dataset_id, class_names, created_at) VALUES (?, ?, ?, ?, ?, ?)',
+        record.id, name, baseId, datasetId, JSON.stringify(classNames), record.createdAt,
+      );
+      return record;
+    });
+  }
+
+  /** By name, in one query. */
+  list(): TaskRecord[] {
+    return this.#context.reader.all<TaskRow>('SELECT * FROM tasks ORDER BY name').map(recordOf);
+  }
+
+  /** @throws TapsError `not-found` with the names that come near */
+  get(nameOrId: string): TaskRecord {
+    const { reader } = this.#context;
+    const task = findTask(reader, nameOrId);
+    if (task !== null) return task;
+    throw notFound('task', nameOrId, reader.all<{ name: string }>('SELECT name FROM tasks').map(({ name }) => name));
+  }
+
+  /**
+   * Forgets a task with its runs, metrics and deltas, and removes its run folders. Blobs become garbage.
+   * @throws TapsError `not-found`
+   */
+  async remove(nameOrId: string): Promise<void> {
+    const { writer, folder, fileSystem } = this.#context;
+    const runs = writer.transaction(() => {
+      const { id } = this.get(nameOrId);
+      const ids = writer.all<{ id: string }>('SELECT id FROM runs WHERE task_id = ?', id).map((run) => run.id);
+      writer.run('DELETE FROM tasks WHERE id = ?', id);
+      return ids;
+    });
+    // The task is gone already; a folder that cannot be removed now is garbage for later.
+    for (const id of runs) await fileSystem.remove(join(folder, 'runs', id)).catch(() => undefined);
+  }
+
+  /** @throws TapsError `not-found` when the delta is not one of this task's */
+  setCurrentDelta(taskId: string, deltaId: string): TaskRecord {
+    const { writer } = this.#context;
+    return writer.transaction(() => {
+      const changed = writer.run('UPDATE tasks SET current_delta_id = @deltaId WHERE id = @taskId AND EXISTS (SELECT 1 FROM deltas WHERE id = @deltaId AND task_id = @taskId)', { deltaId, taskId });
+      if (changed === 0) throw new TapsError('not-found', `Task ${JSON.stringify(taskId)} has no delta ${JSON.stringify(deltaId)}.`, 'Run `taps task show` to see its deltas.');
+      return this.get(taskId);
+    });
+  }
+}
