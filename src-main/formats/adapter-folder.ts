@@ -78,6 +78,7 @@ export async function packAdapter(
   if ((await fileSystem.sizeOf(target)) !== null) throw new TapsError('already-exists', `${target} exists already.`, 'Give a folder that does not exist yet.');
   const partial = join(dirname(target), `.${basename(target)}-${String(process.pid)}${PARTIAL_SUFFIX}`);
   const text = new TextEncoder();
+  let written = partial;
   try {
     await fileSystem.remove(partial);
     await fileSystem.makeFolder(partial);
@@ -86,9 +87,10 @@ export async function packAdapter(
     const card = adapterCard({ taskName, baseName, testAccuracy, sizeBytes: artifactBytes.length }, artifact);
     await writeFileAtomic(join(partial, ADAPTER_FILES.card), text.encode(card), fileSystem);
     await fileSystem.rename(partial, target);
+    written = target;
     await fileSystem.syncFolder(dirname(target));
   } catch (error) {
-    await fileSystem.remove(partial).catch(() => undefined);
+    await fileSystem.remove(written).catch(() => undefined);
     throw storageError(error, 'write', target, artifactBytes.length);
   }
   return config;
