@@ -1,0 +1,130 @@
+/**
+ * @file Options of `taps train`, derived from the schema of a run: types, ranges and defaults are stated once, in
+ * contract/training.ts, and printed by `--help`.
+ */
+import { Option, type Command } from 'commander';
+import { z } from 'zod';
+import { TapsError } from '../../contract/errors.ts';
+import { trainConfigSchema, type MethodId, type TrainConfig } from '../../contract/training.ts';
+import { parseInteger, parseNumber } from './parse.ts';
+
+/** Short words on the command line. The identifiers themselves are accepted too. */
+const METHOD_WORDS: Record<string, MethodId> = { taps: 'taps', full: 'full-fine-tuning', probe: 'linear-probe', norm: 'norm-head' };
+
+/** What `--method` takes, wherever it occurs. */
+export const METHOD_CHOICES: readonly string[] = Object.keys(METHOD_WORDS);
+
+interface TrainOption {
+  flag: string;
+  /** Shown as `<…>`: the kind of value or its unit. */
+  value: string;
+  key: keyof TrainConfig;
+  help: string;
+}
+
+const TRAIN_OPTIONS: readonly TrainOption[] = [
+  { flag: 'lambda', value: 'number', key: 'lambda', help: 'sparsity penalty λ; larger closes more layers' },
+  { flag: 'threshold', value: 'score', key: 'threshold', help: 'τ: a layer is adapted while its score is at least this' },
+  { flag: 'score-init', value: 'score', key: 'scoreInit', help: 'start value of every score' },
+  { flag: 'warmup', value: 'epochs', key: 'warmupEpochs', help: 'epochs at the start without penalty' },
+  { flag: 'epochs', value: 'epochs', key: 'epochs', help: 'passes over the training images' },
+  { flag: 'lr', value: 'rate', key: 'learningRate', help: 'learning rate at the start of the cosine schedule' },
+  { flag: 'score-lr', value: 'rate', key: 'scoreLearningRate', help: 'learning rate of the scores' },
+  { flag: 'batch', value: 'images', key: 'batchSize', help: 'images per micro-batch' },
+  { flag: 'accumulate', value: 'batches', key: 'accumulate', help: 'micro-batches averaged into one optimiser step' },
+  { flag: 'seed', value: 'number', key: 'seed', help: 'start of all random numbers: same seed, same run' },
+  { flag: 'image-size', value: 'pixels', key: 'imageSize', help: 'side of the input image' },
+  { flag: 'optimizer', value: 'name', key: 'optimizer', help: 'optimiser' },
+  { flag: 'momentum', value: 'fraction', key: 'momentum', help: 'momentum of sgd' },
+  { flag: 'weight-decay', value: 'rate', key: 'weightDecay', help: 'weight decay, never on scores' },
+  { flag: 'augmentation', value: 'kind', key: 'augmentation', help: 'random changes of training images' },
+  { flag: 'engine', value: 'name', key: 'engine', help: 'what computes (see taps doctor)' },
+  { flag: 'threads', value: 'count', key: 'threads', help: 'CPU threads, 0 = all cores' },
+];
+
+/** What help shows where the schema's default is null. */
+const NULL_DEFAULTS: Partial<Record<keyof TrainConfig, string>> = { scoreLearningRate: 'same as --lr', imageSize: "the base's own" };
+
+interface PropertySchema {
+  type?: string;
+  minimum?: number;
+  exclusiveMinimum?: number;
+  maximum?: number;
+  enum?: string[];
+  default?: string | number | null;
+  anyOf?: PropertySchema[];
+}
+
+function propertyOf(key: keyof TrainConfig): PropertySchema {
+  const properties = z.toJSONSchema(trainConfigSchema, { io: 'input' }).properties ?? {};
+  const property = properties[key] as PropertySchema;
+  const value = property.anyOf?.find((branch) => branch.type !== 'null');
+  return value === undefined ? property : { ...value, default: property.default ?? null };
+}
+
+/** Such as ` (0 to 1000)`; empty where there is no range. */
+function rangeOf({ minimum, exclusiveMinimum, maximum = Infinity }: PropertySchema): string {
+  const low = minimum ?? exclusiveMinimum;
+  if (low === undefined) return '';
+  const unbounded = maximum >= Number.MAX_SAFE_INTEGER;
+  if (minimum === undefined) return unbounded ? ` (above ${low})` : ` (above ${low} to ${maximum})`;
+  return unbounded ? ` (${low} or more)` : ` (${low} to ${maximum})`;
+}
+
+/** Adds all options to a command. They carry no values by default: the schema fills them in. */
+export function addTrainOptions(command: Command): Command {
+  command.addOption(new Option('--method <method>', 'how the task is learnt').choices(METHOD_CHOICES).default('taps'));
+  for (const { flag, value, key, help } of TRAIN_OPTIONS) {
+    const property = propertyOf(key);
+    const standard = property.default === null ? NULL_DEFAULTS[key] : String(property.default);
+    const option = new Option(`--${flag} <${value}>`, `${help}${rangeOf(property)} [default: ${standard}]`);
+    if (property.enum !== undefined) option.choices(property.enum);
+    else option.argParser(property.type === 'integer' ? parseInteger : parseNumber);
+    command.addOption(option);
+  }
+  return command;
+}
+
+/** @throws TapsError `usage` */
+export function methodOf(word: string): MethodId {
+  const method = METHOD_WORDS[word] ?? Object.values(METHOD_WORDS).find((id) => id === word);
+  if (method === undefined) throw new TapsError('usage', `There is no method '${word}'.`, `Use one of: ${Object.keys(METHOD_WORDS).join(', ')}.`);
+  return method;
+}
+
+/** The word that `--method` takes for a method. */
+export function wordOfMethod(method: MethodId): string {
+  return Object.entries(METHOD_WORDS).find(([, id]) => id === method)?.[0] ?? method;
+}
+
+/** Configuration keys that were given on the command line, with their values, without the method. */
+export function givenTrainOptions(options: Record<string, unknown>): Partial<TrainConfig> {
+  const given: Record<string, unknown> = {};
+  for (const { flag, key } of TRAIN_OPTIONS) {
+    const value = options[flag.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase())];
+    if (value !== undefined) given[key] = value;
+  }
+  return given;
+}
+
+/**
+ * The complete configuration of a new run.
+ * @throws TapsError `invalid-config` naming the option, its value and its range
+ */
+export function trainConfigOf(method: MethodId, options: Record<string, unknown>): TrainConfig {
+  const parsed = trainConfigSchema.safeParse({ method, ...givenTrainOptions(options) });
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const option = TRAIN_OPTIONS.find(({ key }) => key === issue?.path[0]);
+    const value = option === undefined ? undefined : givenTrainOptions(options)[option.key];
+    throw new TapsError(
+      'invalid-config',
+      `--${option?.flag ?? 'method'} ${String(value)} is not possible${option === undefined ? '' : rangeOf(propertyOf(option.key))}.`,
+      'Choose a value in that range; taps train --help explains every option.',
+    );
+  }
+  if (parsed.data.warmupEpochs > parsed.data.epochs && 'warmupEpochs' in givenTrainOptions(options)) {
+    throw new TapsError('invalid-config', `--warmup ${parsed.data.warmupEpochs} is more than --epochs ${parsed.data.epochs}: the penalty would never act.`, 'Give fewer warm-up epochs.');
+  }
+  return parsed.data;
+}

@@ -1,0 +1,59 @@
+/** @file The trainer's events on the terminal: a bar where lines can be rewritten, one plain line per epoch elsewhere. */
+import type { TrainerEvent } from '../../contract/trainer-protocol.ts';
+import type { EpochMetrics, TrainProgress } from '../../contract/training.ts';
+import { bar, epochLine, progressLine } from './progress.ts';
+import type { Terminal } from './terminal.ts';
+
+const STAGES: Partial<Record<Extract<TrainerEvent, { kind: 'stage' }>['stage'], string>> = {
+  loading: 'loading the base',
+  compiling: 'compiling the training step',
+  evaluating: 'evaluating',
+  saving: 'saving',
+};
+
+export class TrainingDisplay {
+  readonly #terminal: Terminal;
+  readonly #label: string;
+  readonly #gates: boolean;
+  readonly #epochs: number;
+  #totalLayers = 0;
+
+  /** @param label starts every line: which task and method this is. @param gates whether open layers are worth showing */
+  constructor(terminal: Terminal, label: string, epochs: number, gates: boolean) {
+    this.#terminal = terminal;
+    this.#label = label;
+    this.#epochs = epochs;
+    this.#gates = gates;
+  }
+
+  event(event: TrainerEvent): void {
+    switch (event.kind) {
+      case 'stage': {
+        const stage = STAGES[event.stage];
+        if (stage !== undefined) this.#terminal.live(`${this.#label}: ${stage} …`);
+        break;
+      }
+      case 'progress':
+        this.#progress(event.progress);
+        break;
+      case 'epoch':
+        this.#epoch(event.metrics);
+        break;
+      default:
+        break;
+    }
+  }
+
+  #progress(progress: TrainProgress): void {
+    this.#totalLayers = progress.totalLayers;
+    const fraction = progress.steps === 0 ? 0 : progress.step / progress.steps;
+    this.#terminal.live(`${bar(fraction)} ${this.#label}: ${progressLine(progress, this.#gates)}`);
+  }
+
+  /** On a terminal the bar says it all; elsewhere this is the record. */
+  #epoch(metrics: EpochMetrics): void {
+    if (this.#terminal.interactive) return;
+    const total = Math.max(this.#totalLayers, metrics.scores.length);
+    this.#terminal.note(`${this.#label}: ${epochLine(metrics, this.#epochs, total, this.#gates)}`);
+  }
+}

@@ -1,0 +1,102 @@
+/** @file Use-case: what each way of learning each task costs and brings. Pure reading of the library. */
+import type { BaseRecord, DeltaRecord, TaskRecord } from '../contract/records.ts';
+import { METHODS, type MethodId } from '../contract/training.ts';
+import type { Library } from './open-library.ts';
+
+export interface ComparisonRow {
+  task: string;
+  method: MethodId;
+  /** Fraction 0..1; null for an unpacked task that was never measured. */
+  testAccuracy: number | null;
+  layersTuned: number;
+  layersTotal: number;
+  /** Numbers that must be stored for the task. */
+  parameters: number;
+  /** Size of the file that must be stored for the task. */
+  bytes: number;
+  /** bytes / size of a full copy of the network for this task. */
+  shareOfFullCopy: number;
+}
+
+export interface ComparisonTotal {
+  method: MethodId;
+  /** Tasks that have been learnt with this method. */
+  tasks: number;
+  /** Mean over those tasks; null when none was measured. */
+  meanTestAccuracy: number | null;
+  /** Bases plus these tasks' files. */
+  bytes: number;
+  /** Full copies of the network for these tasks. */
+  fullCopiesBytes: number;
+}
+
+export interface Comparison {
+  rows: ComparisonRow[];
+  totals: ComparisonTotal[];
+}
+
+const FLOAT_BYTES = 4;
+
+/** Bytes of the whole network with a head for the task's classes, 4 per number. */
+export function fullCopyBytes(base: BaseRecord, classes: number): number {
+  return base.summary.backboneBytes + FLOAT_BYTES * classes * (base.summary.features + 1);
+}
+
+/**
+ * Newest result of every task and method.
+ * @param taskNames all tasks when empty
+ * @throws TapsError `not-found`
+ */
+export function compareTasks(library: Library, taskNames: readonly string[]): Comparison {
+  const tasks = taskNames.length === 0 ? library.tasks.list() : taskNames.map((name) => library.tasks.get(name));
+  const bases = new Map(library.bases.list().map((base) => [base.id, base]));
+  const rows: ComparisonRow[] = [];
+  const perMethod = new Map<MethodId, { row: ComparisonRow; base: BaseRecord; fullBytes: number }[]>();
+  for (const task of tasks) {
+    const base = bases.get(task.baseId);
+    if (base === undefined) continue;
+    const fullBytes = fullCopyBytes(base, task.classNames.length);
+    for (const delta of newestPerMethod(library.deltas.list(task.id))) {
+      const row = rowOf(task, delta, fullBytes);
+      rows.push(row);
+      perMethod.set(delta.method, [...(perMethod.get(delta.method) ?? []), { row, base, fullBytes }]);
+    }
+  }
+  const totals = METHODS.flatMap((method) => {
+    const entries = perMethod.get(method);
+    return entries === undefined ? [] : [totalOf(method, entries)];
+  });
+  return { rows, totals };
+}
+
+function newestPerMethod(deltas: readonly DeltaRecord[]): DeltaRecord[] {
+  const newest = new Map<MethodId, DeltaRecord>();
+  for (const delta of deltas) newest.set(delta.method, delta);
+  return METHODS.flatMap((method) => newest.get(method) ?? []);
+}
+
+function rowOf(task: TaskRecord, delta: DeltaRecord, fullBytes: number): ComparisonRow {
+  return {
+    task: task.name,
+    method: delta.method,
+    testAccuracy: delta.testAccuracy,
+    layersTuned: delta.layersOpen,
+    layersTotal: delta.layersTotal,
+    parameters: delta.parameters,
+    bytes: delta.blob.bytes,
+    shareOfFullCopy: delta.blob.bytes / fullBytes,
+  };
+}
+
+function totalOf(method: MethodId, entries: readonly { row: ComparisonRow; base: BaseRecord; fullBytes: number }[]): ComparisonTotal {
+  const measured = entries.flatMap(({ row }) => row.testAccuracy ?? []);
+  const basesUsed = new Map(entries.map(({ base }) => [base.id, base.graph.bytes + base.weights.bytes]));
+  const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
+  return {
+    method,
+    tasks: entries.length,
+    meanTestAccuracy: measured.length === 0 ? null : sum(measured) / measured.length,
+    bytes: sum(basesUsed.values()) + sum(entries.map(({ row }) => row.bytes)),
+    fullCopiesBytes: sum(entries.map(({ fullBytes }) => fullBytes)),
+  };
+}

@@ -1,0 +1,95 @@
+/** @file Use-case: learn a task. Prepares the pictures, runs the trainer child, stores what it learnt. */
+import { TapsError, envelopeOf } from '../contract/errors.ts';
+import type { QuarantinedImage } from '../contract/dataset.ts';
+import type { DeltaRecord, RunRecord, TaskRecord } from '../contract/records.ts';
+import type { TrainerEvent } from '../contract/trainer-protocol.ts';
+import type { MethodId, TrainConfig, TrainResult } from '../contract/training.ts';
+import { TrainerClient } from '../supervisor/trainer-client.ts';
+import type { CountProgress, Library } from './open-library.ts';
+import { prepareDataset } from './prepare-images.ts';
+
+export interface TrainTaskOptions {
+  /** Name or id. */
+  task: string;
+  config: TrainConfig;
+  /** Go on with this run instead of starting one; its configuration must equal `config`. */
+  resume?: RunRecord | undefined;
+  onDecoded?: CountProgress | undefined;
+  /** As soon as there is a run record. */
+  onRun?: ((run: RunRecord) => unknown) | undefined;
+  onEvent?: ((event: TrainerEvent) => void) | undefined;
+  /** Stops after the current step with a checkpoint; the run can be resumed. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface TrainTaskOutcome {
+  task: TaskRecord;
+  run: RunRecord;
+  delta: DeltaRecord;
+  result: TrainResult;
+  quarantined: QuarantinedImage[];
+}
+
+/**
+ * @throws TapsError `cancelled` (the run can be resumed), `non-finite`, `dataset-changed`, `engine-unavailable`, `child-crashed`, …
+ */
+export async function trainTask(library: Library, options: TrainTaskOptions): Promise<TrainTaskOutcome> {
+  const { config, signal } = options;
+  const task = library.tasks.get(options.task);
+  const { manifest } = library.datasets.get(task.datasetId);
+  if (manifest.images.length === 0) throw new TapsError('dataset-invalid', `Task ${JSON.stringify(task.name)} came from an adapter folder and has no pictures to learn from.`, 'Add a task with pictures of your own: taps task add.');
+  const base = library.bases.list().find(({ id }) => id === task.baseId);
+  if (base === undefined) throw new TapsError('library-damaged', `The base of task ${JSON.stringify(task.name)} is missing.`, 'Run taps library verify.');
+  const preprocessing = { ...base.preprocessing, imageSize: config.imageSize ?? base.preprocessing.imageSize };
+  const { folder: preparedFolder, quarantined } = await prepareDataset(library, manifest, preprocessing, { onProgress: options.onDecoded, signal });
+  const run = options.resume ?? library.runs.create(task.id, config);
+  options.onRun?.(run);
+  const trainer = new TrainerClient();
+  try {
+    library.runs.setStatus(run.id, 'running');
+    const done = await trainer.train(
+      {
+        runId: run.id,
+        runFolder: run.folder,
+        base: library.bases.files(base),
+        config: run.config,
+        classNames: task.classNames,
+        preprocessing: base.preprocessing,
+        preparedFolder,
+        datasetHash: manifest.hash,
+        resume: options.resume !== undefined,
+      },
+      (event) => {
+        if (event.kind === 'epoch') library.runs.appendMetrics(run.id, event.metrics);
+        options.onEvent?.(event);
+      },
+      signal,
+    );
+    const delta = await library.deltas.commit({ taskId: task.id, runId: run.id, artifact: done.artifactPath, testAccuracy: done.result.test.accuracy, result: done.result });
+    return { task: library.tasks.get(task.id), run: library.runs.get(run.id), delta, result: done.result, quarantined };
+  } catch (error) {
+    recordEnd(library, run.id, error);
+    throw error;
+  } finally {
+    await trainer.stop();
+  }
+}
+
+function recordEnd(library: Library, runId: string, error: unknown): void {
+  const { code, message } = envelopeOf(error);
+  if (code === 'cancelled') library.runs.setStatus(runId, 'cancelled');
+  else if (code === 'child-crashed') library.runs.setStatus(runId, 'interrupted');
+  else library.runs.fail(runId, message);
+}
+
+/**
+ * The newest run of a task that can be gone on with.
+ * @param method of that method only
+ * @throws TapsError `not-found` when every run is finished
+ */
+export function findResumable(library: Library, taskName: string, method: MethodId | null): RunRecord {
+  const task = library.tasks.get(taskName);
+  const run = library.runs.latestResumable(task.id, method);
+  if (run === null) throw new TapsError('not-found', `Task ${JSON.stringify(task.name)} has no unfinished run${method === null ? '' : ` of ${method}`}.`, `Start one: taps train ${task.name}.`);
+  return run;
+}
