@@ -5,8 +5,9 @@
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
-import { nodeFileSystem, type FileSystem } from '../platform/file-system.ts';
+import { isErrno, nodeFileSystem, type FileSystem } from '../platform/file-system.ts';
 import { storageError } from '../platform/storage-error.ts';
+import { balanceBallast } from './ballast.ts';
 import { Bases } from './bases.ts';
 import { BlobStore } from './blobs.ts';
 import { LibraryContext } from './context.ts';
@@ -49,7 +50,7 @@ export class Library {
   readonly cacheFolder: string;
   readonly #context: LibraryContext;
   readonly #db: WritableDb;
-  #release: (() => void) | null;
+  readonly #release: (() => void) | null;
   #open = true;
 
   /** Use `openLibrary`. @param release gives the writer's lock back; null for a reader */
@@ -86,12 +87,20 @@ export class Library {
     this.#open = false;
     try {
       if (this.#release !== null) {
-        this.#db.pragma('wal_checkpoint(TRUNCATE)');
+        this.#checkpoint();
         this.#release();
-        this.#release = null;
       }
     } finally {
       this.#db.close();
+    }
+  }
+
+  /** What is committed is safe in the log as well; on a full disk it stays there until the next close. */
+  #checkpoint(): void {
+    try {
+      this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    } catch (error) {
+      if (!(error instanceof TapsError && (error.code === 'disk-full' || error.code === 'io-failed'))) throw error;
     }
   }
 
@@ -107,13 +116,23 @@ function removeStaged(folder: string): void {
   for (const name of readdirSync(incoming)) rmSync(join(incoming, name), { force: true });
 }
 
+/** On a full disk the runs keep their old status until there is room; nothing else depends on it. */
+function interruptOrphansWhereRoom(db: WritableDb): void {
+  try {
+    interruptOrphans(db);
+  } catch (error) {
+    if (!(error instanceof TapsError && error.code === 'disk-full')) throw error;
+  }
+}
+
 function openWriter(folder: string, path: string, migrations: readonly Migration[]): { db: WritableDb; release: () => void } {
+  balanceBallast(folder);
   const db = openForWriting(path, migrations);
   try {
     const release = takeLock(db, folder);
     try {
       migrate(db, migrations);
-      interruptOrphans(db);
+      interruptOrphansWhereRoom(db);
       removeStaged(folder);
       for (const name of ['blobs', 'runs', 'cache']) mkdirSync(join(folder, name), { recursive: true });
       return { db, release };
@@ -123,7 +142,7 @@ function openWriter(folder: string, path: string, migrations: readonly Migration
     }
   } catch (error) {
     db.close();
-    throw storageError(error, 'open', folder);
+    throw isErrno(error) ? storageError(error, 'open', folder) : error;
   }
 }
 

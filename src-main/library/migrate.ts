@@ -44,7 +44,7 @@ function backUp(db: WritableDb, version: number): void {
     syncPath(partial);
     renameSync(partial, target);
   } catch (error) {
-    rmSync(partial, { force: true });
+    // What is left of it is removed by the next attempt.
     throw storageError(error, 'back up the library to', target);
   }
 }

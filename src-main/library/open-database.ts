@@ -1,9 +1,10 @@
 /**
  * @file Opens library.db with the settings the library promises.
  * [Note: Journal] WAL with synchronous = FULL: a commit that was reported is there after a power loss.
- * WAL needs a shared-memory file that a full disk may refuse; then the rollback journal (DELETE) serves,
- * so that a person can open the library and remove things.
+ * WAL needs a shared-memory file that a full disk may refuse; then the rollback journal (DELETE) serves, or WAL without
+ * sharing, so that a person can open the library and remove things (see ballast).
  */
+import { existsSync } from 'node:fs';
 import { TapsError } from '../contract/errors.ts';
 import { openSqlite, type ReadableDb, type WritableDb } from './database.ts';
 import { checkNotNewer, latestVersion, schemaVersionOf } from './migrate.ts';
@@ -28,15 +29,21 @@ function distrust(db: ReadableDb): void {
   db.pragma('foreign_keys = ON');
 }
 
-/** Without shared memory the journal mode can still be changed by a connection that has the file to itself. */
-function openWithRollbackJournal(path: string): WritableDb {
-  const db = openSqlite(path, { readOnly: false, mustExist: false });
+/** A connection that has the file to itself needs no shared memory, and may leave WAL where there is room for that. */
+function openExclusively(path: string): WritableDb {
+  const db = openSqlite(path, { readOnly: false, mustExist: true });
   try {
     db.pragma('locking_mode = EXCLUSIVE');
-    db.pragma('journal_mode = DELETE');
-    db.pragma('locking_mode = NORMAL');
     distrust(db);
-    schemaVersionOf(db); // the first read after the change gives the exclusive lock back
+    schemaVersionOf(db);
+    try {
+      db.pragma('journal_mode = DELETE');
+      db.pragma('locking_mode = NORMAL');
+      schemaVersionOf(db); // the first read after the change gives the exclusive lock back
+    } catch (error) {
+      if (!isStorageFailure(error)) throw error;
+      // Not even room to leave WAL: readers have to wait, but what is there can be read.
+    }
     return db;
   } catch (error) {
     db.close();
@@ -60,15 +67,18 @@ function openWithWal(path: string, migrations: readonly Migration[]): WritableDb
   }
 }
 
+function isStorageFailure(error: unknown): boolean {
+  return error instanceof TapsError && (error.code === 'disk-full' || error.code === 'io-failed');
+}
+
 /** Opens for writing, in WAL where that works. The schema is not touched; see migrate. */
 export function openForWriting(path: string, migrations: readonly Migration[]): WritableDb {
   let db: WritableDb;
   try {
     db = openWithWal(path, migrations);
   } catch (error) {
-    const mayHelp = error instanceof TapsError && (error.code === 'disk-full' || error.code === 'io-failed');
-    if (!mayHelp) throw error;
-    db = openWithRollbackJournal(path);
+    if (!isStorageFailure(error) || !existsSync(path)) throw error;
+    db = openExclusively(path);
   }
   db.pragma('synchronous = FULL');
   requireSoundSqlite(db);

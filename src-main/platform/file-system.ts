@@ -40,8 +40,10 @@ export interface FileSystem {
 
 const CHUNK_BYTES = 16 * 1024 * 1024;
 
+/** Whether the system refused a file operation: for any reason, or for one of these. */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && codes.includes(error.code);
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
+  return codes.length === 0 ? 'errno' in error : codes.includes(error.code);
 }
 
 async function createFile(path: string, mode: number): Promise<WritableFile> {

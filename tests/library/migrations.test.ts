@@ -1,0 +1,171 @@
+/** @file Opening databases of every kind: new, of each released version, newer, foreign, damaged; and failing migrations. */
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { test, type TestContext } from 'node:test';
+import { TapsError, type ErrorCode } from '../../src-main/contract/errors.ts';
+import { openSqlite, type WritableDb } from '../../src-main/library/database.ts';
+import { openLibrary } from '../../src-main/library/library.ts';
+import { APPLICATION_ID } from '../../src-main/library/migrate.ts';
+import { MIGRATIONS } from '../../src-main/library/migrations/index.ts';
+import type { Migration } from '../../src-main/library/migrations/migration.ts';
+import { openForReading, openForWriting } from '../../src-main/library/open-database.ts';
+import { sampleArtifact, sampleBaseId, temporaryFolder } from './sample-library.ts';
+
+const coded = (code: ErrorCode, pattern = /./) => (error: unknown): boolean => error instanceof TapsError && error.code === code && pattern.test(`${error.message} ${error.advice}`);
+
+/** A copy of the library that version 1 of the schema left behind. */
+function fixtureV1(t: TestContext): string {
+  const folder = join(temporaryFolder(t), 'library');
+  cpSync(fileURLToPath(new URL('../fixtures/library-v1', import.meta.url)), folder, { recursive: true });
+  return folder;
+}
+
+function versionOf(path: string): unknown {
+  const db = openSqlite(path, { readOnly: true, mustExist: true });
+  try {
+    return db.pragma('user_version');
+  } finally {
+    db.close();
+  }
+}
+
+test('migrations are numbered upwards without gaps', () => {
+  assert.deepEqual(MIGRATIONS.map(({ version }) => version), MIGRATIONS.map((_, index) => index + 1));
+});
+
+test('a library of version 1 opens with all it held', async (t) => {
+  using library = openLibrary(fixtureV1(t));
+  assert.equal((await library.verify()).ok, true);
+  assert.deepEqual(library.bases.list().map(({ id, name }) => [id, name]), [[sampleBaseId(), 'tiny']]);
+  const task = library.tasks.get('animals');
+  assert.deepEqual(library.runs.list(task.id).map(({ status, config, metrics }) => [status, config.method, metrics.length]), [['done', 'taps', 1], ['interrupted', 'norm-head', 0]]);
+  const [delta] = library.deltas.list(task.id);
+  assert.ok(delta);
+  assert.equal(task.currentDeltaId, delta.id);
+  assert.deepEqual(await library.deltas.read(delta), sampleArtifact());
+});
+
+test('the promised settings are in force', (t) => {
+  const path = join(temporaryFolder(t), 'library.db');
+  const db = openForWriting(path, MIGRATIONS);
+  t.after(() => { db.close(); });
+  assert.deepEqual(
+    ['journal_mode', 'synchronous', 'foreign_keys', 'trusted_schema', 'cell_size_check'].map((name) => db.pragma(name)),
+    ['wal', 2, 1, 0, 1],
+  );
+  // DEFENSIVE: the schema table cannot be written to, whatever the pragma says.
+  db.pragma('writable_schema = ON');
+  db.exec('CREATE TABLE kept (a INTEGER) STRICT');
+  assert.throws(() => db.run("DELETE FROM sqlite_schema WHERE name = 'kept'"), /may not be modified/);
+});
+
+/** A second migration that stops after `steps` of its three statements. */
+function secondMigration(steps: number): Migration {
+  return {
+    version: 2,
+    title: 'test',
+    up(db: WritableDb) {
+      const statements = ['ALTER TABLE tasks ADD COLUMN note TEXT', "UPDATE tasks SET note = 'moved'", 'DROP INDEX runs_status'];
+      for (const statement of statements.slice(0, steps)) db.exec(statement);
+      if (steps < statements.length) throw new Error(`stopped after ${String(steps)}`);
+    },
+  };
+}
+
+test('a migration that stops anywhere leaves the old version and a backup; the next attempt succeeds', async (t) => {
+  for (const steps of [0, 1, 2]) {
+    const folder = fixtureV1(t);
+    const path = join(folder, 'library.db');
+    assert.throws(() => openLibrary(folder, { migrations: [...MIGRATIONS, secondMigration(steps)] }));
+    assert.equal(versionOf(path), 1);
+    assert.equal(versionOf(join(folder, 'backups', 'library-v1.db')), 1);
+    {
+      using old = openLibrary(folder);
+      assert.equal((await old.verify()).ok, true);
+    }
+    using migrated = openLibrary(folder, { migrations: [...MIGRATIONS, secondMigration(3)] });
+    assert.equal((await migrated.verify()).ok, true);
+    assert.equal(versionOf(path), 2);
+    // The backup is a whole library of the old version.
+    migrated.close();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
+    cpSync(join(folder, 'backups', 'library-v1.db'), path);
+    using restored = openLibrary(folder);
+    assert.equal((await restored.verify()).ok, true);
+  }
+});
+
+test('without a backup there is no migration; a new library needs none', (t) => {
+  const folder = fixtureV1(t);
+  writeFileSync(join(folder, 'backups'), 'in the way');
+  assert.throws(() => openLibrary(folder, { migrations: [...MIGRATIONS, secondMigration(3)] }), coded('io-failed', /back up/));
+  assert.equal(versionOf(join(folder, 'library.db')), 1);
+  const fresh = join(temporaryFolder(t), 'fresh');
+  openLibrary(fresh, { create: true }).close();
+  assert.equal(existsSync(join(fresh, 'backups')), false);
+});
+
+test('a newer library is refused and not touched', (t) => {
+  const folder = fixtureV1(t);
+  const path = join(folder, 'library.db');
+  openLibrary(folder, { migrations: [...MIGRATIONS, secondMigration(3)] }).close();
+  const before = readFileSync(path);
+  assert.throws(() => openLibrary(folder), coded('library-too-new', /version 2.*up to 1.*Update/));
+  assert.throws(() => openLibrary(folder, { readOnly: true }), coded('library-too-new'));
+  assert.deepEqual(readFileSync(path), before);
+});
+
+test('a reader does not migrate', (t) => {
+  const folder = fixtureV1(t);
+  assert.throws(() => openForReading(join(folder, 'library.db'), [...MIGRATIONS, secondMigration(3)]), coded('usage', /version 1/));
+  assert.equal(versionOf(join(folder, 'library.db')), 1);
+});
+
+test('a database of another program is refused and not touched', (t) => {
+  const folder = temporaryFolder(t);
+  const path = join(folder, 'library.db');
+  for (const [applicationId, version] of [[0, 3], [1234, 1], [APPLICATION_ID, 0], [APPLICATION_ID, -5]]) {
+    const db = openSqlite(path, { readOnly: false, mustExist: false });
+    db.exec(`CREATE TABLE IF NOT EXISTS theirs (a INTEGER); PRAGMA application_id = ${String(applicationId)}; PRAGMA user_version = ${String(version)};`);
+    db.close();
+    const before = readFileSync(path);
+    assert.throws(() => openLibrary(folder), coded('library-damaged', /not a library/));
+    assert.deepEqual(readFileSync(path), before);
+  }
+});
+
+test('a file that is no database is refused and not touched', (t) => {
+  const folder = temporaryFolder(t);
+  const path = join(folder, 'library.db');
+  writeFileSync(path, 'not a database, but longer than the hundred bytes of a header '.repeat(20));
+  const before = readFileSync(path);
+  assert.throws(() => openLibrary(folder), coded('library-damaged'));
+  assert.deepEqual(readFileSync(path), before);
+});
+
+test('damaged pages are refused or found by verify, never a crash', async (t) => {
+  const original = fixtureV1(t);
+  const bytes = readFileSync(join(original, 'library.db'));
+  const folder = join(temporaryFolder(t), 'library');
+  cpSync(original, folder, { recursive: true });
+  const pageBytes = bytes.readUInt16BE(16);
+  const outcomes = new Set<string>();
+  for (let page = 0; page < bytes.length / pageBytes; page++) {
+    const damaged = Uint8Array.from(bytes);
+    damaged.fill(0, page * pageBytes, (page + 1) * pageBytes);
+    for (const suffix of ['-wal', '-shm']) rmSync(join(folder, `library.db${suffix}`), { force: true });
+    writeFileSync(join(folder, 'library.db'), damaged);
+    try {
+      using library = openLibrary(folder);
+      const { ok } = await library.verify();
+      outcomes.add(ok ? `page ${String(page)} unnoticed` : 'found by verify');
+    } catch (error) {
+      assert.ok(error instanceof TapsError, String(error));
+      assert.equal(error.code, 'library-damaged', error.message);
+      outcomes.add('refused');
+    }
+  }
+  assert.deepEqual([...outcomes].filter((outcome) => outcome.endsWith('unnoticed')), []);
+});
