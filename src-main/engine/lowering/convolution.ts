@@ -61,7 +61,8 @@ export function lowerConvGradInput(
     return emit.transpose(dx, [n, channels, h, width], [1, 0, 2, 3]);
   }
   const dy5 = emit.reshape(dy, dyShape, [1, outputs, n, oh, ow]);
-  if (conv.strides[0] === 1 && conv.strides[1] === 1) {
+  // Turning a large filter round costs more than the slower operator on a handful of pixels.
+  if (conv.strides[0] === 1 && conv.strides[1] === 1 && n * oh * ow >= channels / 2) {
     const flipped = flipAndSwap(emit, w, wShape);
     const reach: Size = [(kh - 1) * conv.dilations[0], (kw - 1) * conv.dilations[1]];
     const [top, left, bottom, right] = conv.pads;
@@ -71,6 +72,8 @@ export function lowerConvGradInput(
       return emit.reshape(dx, [1, channels, n, h, width], [channels, n, h, width]);
     }
   }
+  const phases = n * oh * ow >= channels / 2 ? phasesOf(conv, [oh, ow]) : undefined;
+  if (phases !== undefined) return lowerPhases(emit, dy5, dyShape, w, wShape, conv, phases);
   const dx = emit.one('ConvTranspose', [dy5, emit.reshape(w, wShape, [outputs, perGroup, 1, kh, kw])], {
     ...conv3dAttributes(conv),
     output_padding: [0, ...outputPadding(conv, [oh, ow])],
@@ -177,13 +180,81 @@ function conv3dAttributes(conv: ConvAttributes): Record<string, number | number[
   };
 }
 
-/** [O, C, kh, kw] → [C, O, kh, kw] with both spatial axes reversed. */
+interface Phase {
+  /** Taps of the filter that reach this phase, last first. */
+  taps: number[];
+  padBefore: number;
+  padAfter: number;
+}
+
+/**
+ * One axis of the gradient of a convolution with stride 2. Pixel 2a + phase of the input is reached by every other tap only, so
+ * each phase is a small convolution of dy without a single wasted product: out[a] = Σₜ W[i₀ + 2t]·dy[a + q − t].
+ */
+function axisPhases(size: number, output: number, kernel: number, pad: number): Phase[] | undefined {
+  if (size % 2 !== 0 || kernel < 2) return undefined;
+  const phases = [0, 1].map((phase) => {
+    const first = (phase + pad) % 2;
+    const taps: number[] = [];
+    for (let tap = first; tap < kernel; tap += 2) taps.unshift(tap);
+    const q = (phase + pad - first) / 2;
+    return { taps, padBefore: taps.length - 1 - q, padAfter: size / 2 + q - output };
+  });
+  return phases.every(({ taps, padBefore, padAfter }) => taps.length > 0 && padBefore >= 0 && padAfter >= 0) ? phases : undefined;
+}
+
+function phasesOf(conv: ConvAttributes & { inputSize: Size }, [oh, ow]: Size): [Phase[], Phase[]] | undefined {
+  if (conv.strides[0] !== 2 || conv.strides[1] !== 2 || conv.dilations[0] !== 1 || conv.dilations[1] !== 1) return undefined;
+  const rows = axisPhases(conv.inputSize[0], oh, conv.kernel[0], conv.pads[0]);
+  const columns = axisPhases(conv.inputSize[1], ow, conv.kernel[1], conv.pads[1]);
+  return rows === undefined || columns === undefined ? undefined : [rows, columns];
+}
+
+/** Four convolutions, then their pixels interleaved. */
+function lowerPhases(
+  emit: Emitter,
+  dy5: string,
+  [, n]: Shape4,
+  w: string,
+  [outputs, channels, kh, kw]: Shape4,
+  { inputSize: [h, width] }: { inputSize: Size },
+  [rows, columns]: [Phase[], Phase[]],
+): string {
+  const filters = emit.reshape(w, [outputs, channels, kh, kw], [outputs * channels, kh * kw]);
+  const parts: string[] = [];
+  for (const row of rows) {
+    for (const column of columns) {
+      const chosen = row.taps.flatMap((i) => column.taps.map((j) => i * kw + j));
+      const selection = new Float32Array(kh * kw * chosen.length);
+      chosen.forEach((tap, index) => (selection[tap * chosen.length + index] = 1));
+      const key = `select${String(kh * kw)}:${chosen.join(',')}`;
+      const picked = emit.one('MatMul', [filters, emit.shared(key, [kh * kw, chosen.length], selection)]);
+      const shape = [outputs, channels, chosen.length];
+      const swapped = emit.transpose(emit.reshape(picked, [outputs * channels, chosen.length], shape), shape, [1, 0, 2]);
+      const kernel: [number, number] = [row.taps.length, column.taps.length];
+      const part = emit.one('Conv', [dy5, emit.reshape(swapped, [channels, outputs, chosen.length], [channels, outputs, 1, ...kernel])], {
+        kernel_shape: [1, ...kernel],
+        pads: [0, row.padBefore, column.padBefore, 0, row.padAfter, column.padAfter],
+      });
+      parts.push(part);
+    }
+  }
+  const stacked = emit.reshape(emit.one('Concat', parts, { axis: 0 }), [4, channels, n, h / 2, width / 2], [2, 2, channels * n, h / 2, width / 2]);
+  const woven = emit.transpose(stacked, [2, 2, channels * n, h / 2, width / 2], [2, 3, 0, 4, 1]);
+  return emit.reshape(woven, [channels * n, h / 2, 2, width / 2, 2], [channels, n, h, width]);
+}
+
+/**
+ * [O, C, kh, kw] → [C, O, kh, kw] with both spatial axes reversed. The reversal is a product with the exchange matrix: exact, and
+ * several times faster than gathering single numbers.
+ */
 function flipAndSwap(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4): string {
   const taps = kh * kw;
-  const flat = emit.reshape(w, [outputs, channels, kh, kw], [outputs, channels, taps]);
-  const reversed = emit.int64(Array.from({ length: taps }, (_, index) => taps - 1 - index));
-  const flipped = emit.one('Gather', [flat, reversed], { axis: 2 });
-  const swapped = emit.transpose(flipped, [outputs, channels, taps], [1, 0, 2]);
+  const exchange = new Float32Array(taps * taps);
+  for (let tap = 0; tap < taps; tap++) exchange[tap * taps + (taps - 1 - tap)] = 1;
+  const rows = emit.reshape(w, [outputs, channels, kh, kw], [outputs * channels, taps]);
+  const flipped = emit.one('MatMul', [rows, emit.shared(`exchange${String(taps)}`, [taps, taps], exchange)]);
+  const swapped = emit.transpose(emit.reshape(flipped, [outputs * channels, taps], [outputs, channels, taps]), [outputs, channels, taps], [1, 0, 2]);
   return emit.reshape(swapped, [channels, outputs, taps], [channels, outputs, kh, kw]);
 }
 

@@ -70,6 +70,11 @@ export class Emitter {
     return this.#constant(`#${String(this.#next++)}`, { dtype: 'float32', shape, data });
   }
 
+  /** A float constant that several nodes share under a key. */
+  shared(key: string, shape: readonly number[], data: Float32Array): string {
+    return this.#constant(`s:${key}`, { dtype: 'float32', shape, data });
+  }
+
   #constant(key: string, tensor: HostTensor): string {
     const known = this.#constants.get(key);
     if (known !== undefined) return known;

@@ -47,15 +47,26 @@ export function lowerTrace(name: string, trace: Trace, constants: Record<string,
   }
   const outputs: Graph['outputs'] = [];
   for (const [outputName, value] of trace.outputs) {
-    // An own node gives every output its own name, even when two outputs are the same value or an input.
-    emit.nodes.push(identity(nameOf(value), outputName));
+    renameOutput(emit.nodes, nameOf(value), outputName, trace);
     outputs.push({ name: outputName, dtype: 'float32', shape: [...value.shape] });
   }
   return { name, inputs, outputs, nodes: pruned(emit.nodes, outputs.map((output) => output.name)), initializers: emit.initializers, metadata: {} };
 }
 
-function identity(from: string, to: string): GraphNode {
-  return { name: `out_${to}`, op: 'Identity', inputs: [from], outputs: [to], attributes: {} };
+/**
+ * Gives an output its own name: the node that makes the value is renamed, which costs nothing; a value that is an input, a
+ * constant or an output already is copied.
+ */
+function renameOutput(nodes: GraphNode[], from: string, to: string, trace: Trace): void {
+  const producer = trace.outputs.has(from) ? undefined : nodes.find((node) => node.outputs.includes(from));
+  if (producer === undefined) {
+    nodes.push({ name: `copy_${to}`, op: 'Identity', inputs: [from], outputs: [to], attributes: {} });
+    return;
+  }
+  for (const node of nodes) {
+    node.outputs = node.outputs.map((name) => (name === from ? to : name));
+    node.inputs = node.inputs.map((name) => (name === from ? to : name));
+  }
 }
 
 function constantName(emit: Emitter, value: TraceValue): string {
