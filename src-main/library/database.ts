@@ -1,7 +1,11 @@
 /**
  * @file The few database operations the library needs, over better-sqlite3, with its failures as `TapsError`.
  * Readers take a `ReadableDb`, writers a `WritableDb`, so a signature says which of the two a function is.
+ *
+ * [Note: Row types] A query's caller states the row type, as it states the columns in the SQL: an assertion that
+ * STRICT tables make safe. That is why the type parameters below appear only in results.
  */
+/* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- see [Note: Row types] */
 import Database from 'better-sqlite3';
 import { TapsError } from '../contract/errors.ts';
 import { storageError } from '../platform/storage-error.ts';
@@ -12,7 +16,7 @@ export type SqlParameters = SqlValue[] | [Record<string, SqlValue>];
 
 export interface ReadableDb {
   readonly path: string;
-  /** First row. `Row` states what the query selects; STRICT tables guarantee the types. */
+  /** First row, see [Note: Row types]. */
   get<Row>(sql: string, ...parameters: SqlParameters): Row | undefined;
   all<Row>(sql: string, ...parameters: SqlParameters): Row[];
   /** The single value of a PRAGMA. */
@@ -64,6 +68,10 @@ export function openSqlite(path: string, options: { readOnly: boolean; mustExist
     statements.set(sql, statement);
     return statement;
   };
+  /** Nothing is open after a COMMIT, nor after a full disk, when SQLite rolls back by itself. */
+  const rollBack = (): void => {
+    if (handle.inTransaction) handle.exec('ROLLBACK');
+  };
   return {
     path,
     get: <Row>(sql: string, ...parameters: SqlParameters) => guard(() => prepared(sql).get(...parameters) as Row | undefined),
@@ -81,8 +89,7 @@ export function openSqlite(path: string, options: { readOnly: boolean; mustExist
         guard(() => handle.exec('COMMIT'));
         return result;
       } finally {
-        // Still open only when work or COMMIT failed; after a full disk SQLite may have rolled back by itself.
-        if (handle.inTransaction) handle.exec('ROLLBACK');
+        rollBack();
       }
     },
     close: () => {

@@ -36,18 +36,18 @@ test('tasks with no open layer and with all layers open are tasks', () => {
   assert.deepEqual(decodeTaskFile(encodeTaskFile(full)), full);
 });
 
-const INCONSISTENT: Record<string, (artifact: TaskArtifact) => void> = {
-  'an open layer without weights': (artifact) => void artifact.deltas.clear(),
-  'a closed layer with weights': (artifact) => void artifact.deltas.set('conv1.weight', { shape: [108], data: new Float32Array(108) }),
-  'a δ of no layer': (artifact) => void artifact.deltas.set('x', { shape: [1], data: new Float32Array(1) }),
-  'a δ of the wrong size': (artifact) => void artifact.deltas.set('conv2.weight', { shape: [3], data: new Float32Array(3) }),
-  'a layer twice': (artifact) => void artifact.layers.push({ name: 'conv1.weight', parameters: 108, score: 0, open: false }),
-  'a head for other classes': (artifact) => void artifact.classNames.push('fox'),
-  'no classes': (artifact) => void (artifact.classNames = []),
-  'two equal classes': (artifact) => void (artifact.classNames = ['a', 'a', 'b']),
-  '10 001 classes': (artifact) => void (artifact.classNames = Array.from({ length: 10_001 }, (_, index) => String(index))),
-  'a bias of another length': (artifact) => void (artifact.head.bias = { shape: [2], data: new Float32Array(2) }),
-  'a base that is no hash': (artifact) => void (artifact.baseId = 'resnet50'),
+const INCONSISTENT: Record<string, (artifact: TaskArtifact) => unknown> = {
+  'an open layer without weights': (artifact) => { artifact.deltas.clear(); },
+  'a closed layer with weights': (artifact) => artifact.deltas.set('conv1.weight', { shape: [108], data: new Float32Array(108) }),
+  'a δ of no layer': (artifact) => artifact.deltas.set('x', { shape: [1], data: new Float32Array(1) }),
+  'a δ of the wrong size': (artifact) => artifact.deltas.set('conv2.weight', { shape: [3], data: new Float32Array(3) }),
+  'a layer twice': (artifact) => artifact.layers.push({ name: 'conv1.weight', parameters: 108, score: 0, open: false }),
+  'a head for other classes': (artifact) => artifact.classNames.push('fox'),
+  'no classes': (artifact) => (artifact.classNames = []),
+  'two equal classes': (artifact) => (artifact.classNames = ['a', 'a', 'b']),
+  '10 001 classes': (artifact) => (artifact.classNames = Array.from({ length: 10_001 }, (_, index) => String(index))),
+  'a bias of another length': (artifact) => (artifact.head.bias = { shape: [2], data: new Float32Array(2) }),
+  'a base that is no hash': (artifact) => (artifact.baseId = 'resnet50'),
 };
 for (const [title, change] of Object.entries(INCONSISTENT)) {
   test(`refuses to write ${title}`, () => {
