@@ -65,7 +65,7 @@ export function checkArtifact(artifact: TaskArtifact): void {
   for (const [name, tensor] of artifact.replaced) checkTensor(name, tensor);
 }
 
-/** Shape of a base's tensor by name; undefined when it has none of that name. */
+/** Shape of a tensor of the base's weights by name; undefined when it has none of that name. */
 export type BaseShapes = (name: string) => readonly number[] | undefined;
 
 /**
@@ -80,6 +80,8 @@ export function checkAgainstBase(artifact: TaskArtifact, baseId: string, shapes:
   for (const [name, { shape }] of [...artifact.deltas, ...artifact.replaced]) {
     const own = shapes(name);
     if (own?.length === shape.length && own.every((size, axis) => size === shape[axis])) continue;
+    // Parameters of a single number are kept with the base's graph, not with its weights (see graph/topology).
+    if (own === undefined && elementCount(shape) === 1 && !artifact.deltas.has(name)) continue;
     throw new TapsError('base-mismatch', `The task changes ${name} [${shape.join(', ')}]; the base has ${own === undefined ? 'no such tensor' : `[${own.join(', ')}]`}.`, advice);
   }
 }

@@ -132,7 +132,7 @@ test('deltas that do not belong are refused and leave nothing', async (t) => {
   wrongShape.deltas.set('conv2.weight', { shape: [16], data: new Float32Array(16) });
   await assert.rejects(commit(encodeTaskFile(wrongShape)), coded('base-mismatch', /conv2\.weight \[16\]/));
   const extra = sampleArtifact();
-  extra.replaced.set('absent', { shape: [1], data: new Float32Array(1) });
+  extra.replaced.set('absent', { shape: [2], data: new Float32Array(2) });
   await assert.rejects(commit(encodeTaskFile(extra)), coded('base-mismatch', /absent/));
   await assert.rejects(commit(encodeTaskFile({ ...sampleArtifact(), classNames: ['a', 'b', 'c'] })), coded('run-incompatible'));
   await assert.rejects(commit(new Uint8Array(3)), coded('model-malformed'));
@@ -141,6 +141,15 @@ test('deltas that do not belong are refused and leave nothing', async (t) => {
   assert.equal(library.runs.get(run.id).status, 'queued');
   const report = await library.verify();
   assert.deepEqual([report.ok, report.orphanBlobs.length], [true, 0]);
+});
+
+test('a parameter of a single number need not be among the weights', async (t) => {
+  using library = openLibrary(temporaryFolder(t), { create: true });
+  const task = await addSampleTask(library);
+  const artifact = sampleArtifact();
+  artifact.replaced.set('scale', { shape: [], data: Float32Array.of(2) });
+  const delta = await library.deltas.commit({ taskId: task.id, runId: null, artifact: encodeTaskFile(artifact), testAccuracy: null });
+  assert.deepEqual(await library.deltas.read(delta), artifact);
 });
 
 test('runs left by a dead process are interrupted and resumable; finished ones are not touched', async (t) => {

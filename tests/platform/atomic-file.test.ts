@@ -27,6 +27,24 @@ test('a file is replaced and nothing else is left', async (t) => {
   assert.deepEqual(readdirSync(join(path, '..')), ['notes']);
 });
 
+test('content is on the medium before the name, and the name before the return', async (t) => {
+  const log: string[] = [];
+  const noted = <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
+    log.push(name);
+    return work();
+  };
+  await writeFileAtomic(join(folderOf(t), 'notes'), text('one'), {
+    ...nodeFileSystem,
+    createFile: async (path, mode) => {
+      const file = await noted('create', () => nodeFileSystem.createFile(path, mode));
+      return { write: (bytes) => noted('write', () => file.write(bytes)), sync: () => noted('sync', () => file.sync()), close: () => noted('close', () => file.close()) };
+    },
+    rename: (from, to) => noted('rename', () => nodeFileSystem.rename(from, to)),
+    syncFolder: (path) => noted('sync folder', () => nodeFileSystem.syncFolder(path)),
+  });
+  assert.deepEqual(log, ['create', 'write', 'sync', 'close', 'rename', 'sync folder']);
+});
+
 test('failure at the n-th operation leaves the old or the new content', async (t) => {
   for (const [code, expected] of [['ENOSPC', 'disk-full'], ['EIO', 'io-failed']] as const) {
     for (let failAt = 1; ; failAt++) {
