@@ -24,8 +24,10 @@ export interface ComparisonTotal {
   tasks: number;
   /** Mean over those tasks; null when none was measured. */
   meanTestAccuracy: number | null;
-  /** Bases plus these tasks' files. */
+  /** These tasks' files, with their bases; without them for full fine-tuning, whose results replace every weight. */
   bytes: number;
+  /** Whether `bytes` includes the bases. */
+  withBase: boolean;
   /** Full copies of the network for these tasks. */
   fullCopiesBytes: number;
 }
@@ -92,11 +94,13 @@ function totalOf(method: MethodId, entries: readonly { row: ComparisonRow; base:
   const measured = entries.flatMap(({ row }) => row.testAccuracy ?? []);
   const basesUsed = new Map(entries.map(({ base }) => [base.id, base.graph.bytes + base.weights.bytes]));
   const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
+  const withBase = method !== 'full-fine-tuning';
   return {
     method,
+    withBase,
     tasks: entries.length,
     meanTestAccuracy: measured.length === 0 ? null : sum(measured) / measured.length,
-    bytes: sum(basesUsed.values()) + sum(entries.map(({ row }) => row.bytes)),
+    bytes: (withBase ? sum(basesUsed.values()) : 0) + sum(entries.map(({ row }) => row.bytes)),
     fullCopiesBytes: sum(entries.map(({ fullBytes }) => fullBytes)),
   };
 }

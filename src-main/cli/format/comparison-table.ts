@@ -25,7 +25,7 @@ export function comparisonTable({ rows, totals }: Comparison): string {
     formatPercent(row.shareOfFullCopy),
   ]);
   const sums: Row[] = totals.map((total) => [
-    `base + ${total.tasks} ${total.tasks === 1 ? 'task' : 'tasks'}`,
+    `${total.withBase ? 'base + ' : ''}${total.tasks} ${total.tasks === 1 ? 'task' : 'tasks'}`,
     total.method,
     total.meanTestAccuracy === null ? '–' : `mean ${formatPercent(total.meanTestAccuracy)}`,
     '',
