@@ -1,0 +1,114 @@
+"""Times PyTorch on the work that the project's own engine does, and prints one line of JSON.
+
+    python3 tests/reference/bench_step.py --model resnet18 --size 64 --batch 32 --threads 2 --steps 10
+        one full TAPS training step (forward, backward, update) per measurement
+    python3 tests/reference/bench_step.py --model resnet50 --size 224 --batch 16 --inference
+        images per second of a linear probe's forward pass (evaluation mode, no gradients)
+    python3 tests/reference/bench_step.py --model resnet18 --size 64 --export base.onnx
+        writes the same randomly initialised network as ONNX, for the other engine to train on
+
+On a machine with other work, GNU OpenMP's spinning threads make PyTorch many times slower than it is: measure on an idle
+machine, or set OMP_WAIT_POLICY=passive. The line of JSON carries both that setting and the load average at the start.
+
+Needs torch and torchvision (Debian: python3-torch, python3-torchvision).
+"""
+import argparse
+import json
+import os
+import resource
+import statistics
+import time
+
+import torch
+import torchvision
+from torch import nn
+
+from taps_trainer import TapsSettings, TapsTrainer
+from tiny_models import export_onnx
+
+SEED = 0
+WARM_UP = 2
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description='PyTorch side of the benchmark.')
+    parser.add_argument('--model', choices=['resnet18', 'resnet34', 'resnet50'], default='resnet18')
+    parser.add_argument('--size', type=int, default=64, help='side of the square image in pixels')
+    parser.add_argument('--batch', type=int, default=32, help='images per step')
+    parser.add_argument('--threads', type=int, default=2)
+    parser.add_argument('--steps', type=int, default=10, help='measured steps, after two that are not')
+    parser.add_argument('--classes', type=int, default=10, help="classes of the task's new head")
+    parser.add_argument('--inference', action='store_true', help='forward only')
+    parser.add_argument('--export', metavar='PATH', help='write the base as ONNX and stop')
+    return parser.parse_args()
+
+
+def base_model(name):
+    """Random weights of a fixed seed, so that an export and a measurement have the same.
+
+    Fresh normalisations are all alike, and the exporter stores equal tensors once: a little noise keeps them apart.
+    """
+    torch.manual_seed(SEED)
+    model = getattr(torchvision.models, name)(weights=None)
+    with torch.no_grad():
+        for value in model.state_dict().values():
+            if value.is_floating_point() and value.dim() == 1:
+                value.add_(0.01 * torch.rand(value.shape))
+    return model
+
+
+def with_new_head(model, classes):
+    model.fc = nn.Linear(model.fc.in_features, classes)
+    return model
+
+
+def milliseconds(run, count):
+    for _ in range(WARM_UP):
+        run()
+    times = []
+    for _ in range(count):
+        start = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - start) * 1000)
+    return times
+
+
+def training(options, images):
+    labels = torch.arange(options.batch) % options.classes
+    model = with_new_head(base_model(options.model), options.classes)
+    trainer = TapsTrainer(model, 'fc', TapsSettings())
+    return lambda: trainer.step([(images, labels)])
+
+
+def inference(options, images):
+    model = with_new_head(base_model(options.model), options.classes).eval()
+
+    def run():
+        with torch.inference_mode():
+            model(images)
+    return run
+
+
+def main():
+    options = arguments()
+    load = os.getloadavg()[0]
+    torch.set_num_threads(options.threads)
+    if options.export:
+        export_onnx(base_model(options.model), options.export, options.size)
+        print(json.dumps({'export': options.export, 'model': options.model, 'imageSize': options.size, 'classes': 1000}))
+        return
+    images = torch.randn(options.batch, 3, options.size, options.size, generator=torch.Generator().manual_seed(SEED))
+    times = milliseconds((inference if options.inference else training)(options, images), options.steps)
+    median = statistics.median(times)
+    print(json.dumps({
+        'mode': 'inference' if options.inference else 'taps-training', 'torch': torch.__version__, 'model': options.model,
+        'imageSize': options.size, 'batchSize': options.batch, 'threads': options.threads, 'steps': options.steps,
+        'medianMs': round(median, 2), 'minMs': round(min(times), 2), 'imagesPerSecond': round(options.batch / median * 1000, 2),
+        'ompWaitPolicy': os.environ.get('OMP_WAIT_POLICY', 'default'), 'loadAverageAtStart': round(load, 2),
+        # Linux counts the peak in KiB.
+        'peakResidentBytes': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }))
+
+
+if __name__ == '__main__':
+    main()
