@@ -1,4 +1,5 @@
 /** @file Deltas: what finished runs have learnt. One transaction makes a delta exist. */
+import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { DeltaRecord, TaskRecord } from '../contract/records.ts';
 import type { MethodId, TaskArtifact, TrainResult } from '../contract/training.ts';
@@ -114,8 +115,14 @@ export class Deltas {
     return { task, artifact };
   }
 
+  /** Checkpoints and artefact of a finished run only cost room. What cannot be removed now is garbage for later. */
+  async #removeRunFolder(runId: string): Promise<void> {
+    const { folder, fileSystem } = this.#context;
+    await fileSystem.remove(join(folder, 'runs', runId)).catch(() => undefined);
+  }
+
   /**
-   * Stores what a run has learnt. When it returns, the delta is durable, the run is done and the task shows it;
+   * Stores what a run has learnt and removes the run's folder. When it returns, the delta is durable, the run is done and the task shows it;
    * when it throws, none of this has happened.
    * @throws TapsError `not-found`, `model-malformed`, `non-finite`, `base-mismatch`, `run-incompatible`, `disk-full`, `io-failed`
    */
@@ -144,6 +151,7 @@ export class Deltas {
         if (runId !== null) markDone(writer, runId, result ?? null);
         chooseCurrent(writer, task.id);
       });
+      if (runId !== null) await this.#removeRunFolder(runId);
       return delta;
     });
   }

@@ -70,7 +70,7 @@ async function attempt(work: () => Promise<unknown>): Promise<string | null> {
   }
 }
 
-/** Files that no row knows: blobs, temporary files anywhere in the library, folders of runs that are gone. */
+/** Files that nothing needs: blobs without a row, temporary files anywhere in the library, folders of runs that are done or gone. */
 export async function findGarbage({ reader, blobs, folder, fileSystem }: LibraryContext): Promise<{ orphans: { path: string; sizeBytes: number }[]; leftovers: string[] }> {
   const known = new Set(reader.all<{ sha256: string }>('SELECT sha256 FROM blobs').map(({ sha256 }) => sha256));
   const orphans = (await blobs.files()).filter(({ sha256 }) => !known.has(sha256));
@@ -80,7 +80,7 @@ export async function findGarbage({ reader, blobs, folder, fileSystem }: Library
     const [top, second, ...rest] = path.split('/');
     const run = top === 'runs' && second !== undefined && rest.length > 0 ? second : null;
     const status = run === null ? undefined : runs.get(run);
-    if (run !== null && status === undefined) leftovers.add(join(folder, 'runs', run));
+    if (run !== null && (status === undefined || status === 'done')) leftovers.add(join(folder, 'runs', run));
     else if (status !== undefined && ACTIVE.includes(status)) continue;
     else if (path.endsWith(PARTIAL_SUFFIX)) leftovers.add(join(folder, path));
   }

@@ -71,3 +71,21 @@ test('a lock of another machine is respected', (t) => {
   writeFileSync(lockOf(folder), JSON.stringify({ pid: 7, processStart: null, host: 'elsewhere' }));
   assert.throws(() => openLibrary(folder), coded('library-locked', /process 7 on elsewhere/));
 });
+
+test('of several processes that find a stale lock at once, one becomes the writer', async (t) => {
+  const folder = temporaryFolder(t);
+  openLibrary(folder, { create: true }).close();
+  writeFileSync(lockOf(folder), JSON.stringify({ pid: 2 ** 22 + 1, processStart: null, host: hostname() }));
+  const children = Array.from({ length: 4 }, () => spawn(process.execPath, [fileURLToPath(new URL('hold-library.ts', import.meta.url)), folder], { stdio: ['ignore', 'pipe', 'pipe'] }));
+  t.after(() => {
+    for (const child of children) child.kill('SIGKILL');
+  });
+  const outcomes = await Promise.all(
+    children.map(async (child) => {
+      let complaint = '';
+      child.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+      return Promise.race([once(child.stdout, 'data').then(() => 'held'), once(child, 'close').then(() => (complaint.includes('is in use by process') ? 'refused' : complaint))]);
+    }),
+  );
+  assert.deepEqual(outcomes.sort(), ['held', 'refused', 'refused', 'refused']);
+});

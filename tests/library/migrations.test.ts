@@ -169,3 +169,21 @@ test('damaged pages are refused or found by verify, never a crash', async (t) =>
   }
   assert.deepEqual([...outcomes].filter((outcome) => outcome.endsWith('unnoticed')), []);
 });
+
+test('lists and look-ups use indices', (t) => {
+  const db = openForReading(join(fixtureV1(t), 'library.db'), MIGRATIONS);
+  t.after(() => { db.close(); });
+  for (const query of [
+    'SELECT * FROM tasks WHERE name = ?',
+    'SELECT * FROM tasks ORDER BY name',
+    'SELECT name FROM tasks WHERE base_id = ? ORDER BY name',
+    'SELECT * FROM runs WHERE task_id = ? ORDER BY id',
+    'SELECT * FROM deltas WHERE task_id = ? ORDER BY id',
+    'SELECT * FROM metrics WHERE run_id = ? ORDER BY epoch',
+    'SELECT * FROM datasets WHERE hash = ? AND root = ?',
+    'SELECT 1 FROM deltas WHERE blob_sha256 = ?',
+  ]) {
+    const plan = db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${query}`, ...query.split('?').slice(1).map(() => '')).map(({ detail }) => detail).join('; ');
+    assert.match(plan, /USING (COVERING )?(INDEX|PRIMARY KEY)/, `${query}: ${plan}`);
+  }
+});
