@@ -12,7 +12,7 @@ def gemm_cases(draw):
         ('no transposition', (3, 5), (5, 4), (4,), {}),
         ('transA', (5, 3), (5, 4), (4,), dict(transA=1)),
         ('transA and transB', (5, 3), (4, 5), (4,), dict(transA=1, transB=1)),
-        ('alpha and beta', (3, 5), (4, 5), (4,), dict(alpha=0.5, beta=2.0, transB=1)),
+        ('alpha and beta', (3, 5), (4, 5), (4,), dict(alpha=0.5, beta=2.5, transB=1)),
         ('without C', (3, 5), (4, 5), None, dict(transB=1, alpha=1.5)),
         ('C of the full shape', (3, 5), (5, 4), (3, 4), {}),
         ('C as a column', (3, 5), (5, 4), (3, 1), dict(beta=0.25)),
