@@ -8,8 +8,8 @@ import { decodeTaskFile } from '../formats/task-file.ts';
 import { applyArtifact, LOGITS } from '../graph/merge/apply-artifact.ts';
 import { serializeOnnx } from '../graph/onnx/encode.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
-import { loadBase } from '../trainer/load-base.ts';
-import { argMax } from '../training/evaluate.ts';
+import { loadBase } from '../bases/load-base.ts';
+import { argMax } from '../core/metrics.ts';
 import type { ExportRequest, ExportResult, ParityRequest, ParityResult } from './protocol.ts';
 
 export async function exportModel({ base: files, artifactPath, partialPath }: ExportRequest): Promise<ExportResult> {

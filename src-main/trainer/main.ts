@@ -3,7 +3,7 @@ import { envelopeOf, TapsError } from '../contract/errors.ts';
 import type { TrainerEvent, TrainerRequest } from '../contract/trainer-protocol.ts';
 import { describeEngines } from '../engine/index.ts';
 import { openChildPort } from '../supervisor/child-port.ts';
-import { LoopControl } from '../training/control.ts';
+import { LoopControl } from './control.ts';
 import { runPredictJob } from './predict-job.ts';
 import { runTrainJob } from './train-job.ts';
 

@@ -5,9 +5,10 @@ import type { PredictJob, TrainerEvent } from '../contract/trainer-protocol.ts';
 import { openPreparedSet } from '../data/prepared-set.ts';
 import { createEngine } from '../engine/index.ts';
 import { decodeTaskFile } from '../formats/task-file.ts';
-import { collectLogits, scoreLogits } from '../training/evaluate.ts';
+import { scoreLogits } from '../core/metrics.ts';
+import { collectLogits } from './evaluate.ts';
 import { createPredictor } from '../training/predictor.ts';
-import { loadBase } from './load-base.ts';
+import { loadBase } from '../bases/load-base.ts';
 
 const BATCH = 32;
 

@@ -7,11 +7,11 @@ import { openPreparedSet } from '../data/prepared-set.ts';
 import { createEngine } from '../engine/index.ts';
 import { encodeTaskFile } from '../formats/task-file.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
-import { loadCheckpoint, removeCheckpoints, saveCheckpoint } from '../training/checkpoint.ts';
-import type { LoopControl } from '../training/control.ts';
-import { runTraining } from '../training/loop.ts';
+import { loadCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint.ts';
+import type { LoopControl } from './control.ts';
+import { runTraining } from './loop.ts';
 import { createTrainingSession } from '../training/session.ts';
-import { loadBase } from './load-base.ts';
+import { loadBase } from '../bases/load-base.ts';
 
 /** Sends every event but the last word (`done`, `cancelled`, `failed`) itself. */
 export async function runTrainJob(job: TrainJob, control: LoopControl, send: (event: TrainerEvent) => void): Promise<TrainerEvent> {

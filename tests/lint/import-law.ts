@@ -17,7 +17,7 @@ export interface LayerLaw {
 const PURE = { node: false } as const;
 const WITH_NODE = { node: true } as const;
 /** The child's side of the conversation with its owner: message types and the loop that answers them. */
-const CHILD_SIDE = ['supervisor/serve-requests.ts', 'supervisor/request-protocol.ts'] as const;
+const CHILD_SIDE = ['supervisor/child-port.ts', 'supervisor/serve-requests.ts', 'supervisor/request-protocol.ts'] as const;
 
 /** By folder; an entry for one file takes the place of its folder's. */
 export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
@@ -25,7 +25,7 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   contract: { ...PURE, layers: [], packages: ['zod'] },
   // Pure calculations and bytes ↔ values: testable with nothing installed.
   core: { ...PURE, layers: ['contract'], packages: [] },
-  graph: { ...PURE, layers: ['contract', 'core'], packages: ['@bufbuild/protobuf'] },
+  graph: { ...PURE, layers: ['contract', 'core'], packages: ['@bufbuild/protobuf', 'zod'] },
   formats: { ...PURE, layers: ['contract', 'core', 'graph'], packages: ['zod'] },
   // The one file of formats/ that writes a folder; the encoding itself stays pure.
   'formats/adapter-folder.ts': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'platform'], packages: ['zod'] },
@@ -38,10 +38,12 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   platform: { ...WITH_NODE, layers: ['contract', 'core'], packages: [] },
   data: { ...WITH_NODE, layers: ['contract', 'core', 'platform'], packages: ['zod'] },
   library: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'platform'], packages: ['better-sqlite3', 'zod'] },
+  // A stored base, read back and checked.
+  bases: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'platform'], packages: [] },
   // Entries of child processes.
   codec: { ...WITH_NODE, layers: ['contract', 'core', 'data', 'platform', ...CHILD_SIDE], packages: ['sharp', 'zod'] },
-  trainer: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'methods', 'training', 'data', 'platform', ...CHILD_SIDE], packages: ['zod'] },
-  'model-io': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'data', 'platform', ...CHILD_SIDE], packages: ['onnxruntime-node', 'zod'] },
+  trainer: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'methods', 'training', 'bases', 'data', 'platform', ...CHILD_SIDE], packages: ['zod'] },
+  'model-io': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'bases', 'data', 'platform', ...CHILD_SIDE], packages: ['onnxruntime-node', 'zod'] },
   // Their owner knows their messages, never their code.
   supervisor: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: [] },
   services: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'data', 'library', 'platform', 'supervisor', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: ['zod'] },

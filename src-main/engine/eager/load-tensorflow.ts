@@ -38,7 +38,7 @@ async function load(): Promise<TensorflowProbe> {
     return { backend: null, description: reasonOf(error, packageName) };
   }
   const { tf } = await import('../tfjs.ts');
-  if (tf.findBackendFactory('tensorflow') === null) return { backend: null, description: `${packageName} loaded but registered no backend` };
+  if (!tf.engine().backendNames().includes('tensorflow')) return { backend: null, description: `${packageName} loaded but registered no backend` };
   await tf.setBackend('tensorflow');
   const backend = tf.backend() as unknown as { isUsingGpuDevice?: boolean; binding?: { TF_Version?: string } };
   const device = backend.isUsingGpuDevice === true ? 'on the GPU (CUDA)' : 'on the CPU';

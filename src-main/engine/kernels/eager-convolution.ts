@@ -17,7 +17,7 @@ export function fromNhwc(x: Tensor, layout: ConvAttributes['layout']): Tensor {
 
 function padded(x: Tensor4D, [top, left, bottom, right]: ConvAttributes['pads']): Tensor4D {
   if (top + left + bottom + right === 0) return x;
-  return tf.pad(x as Tensor, [[0, 0], [top, bottom], [left, right], [0, 0]]) as Tensor4D;
+  return tf.pad<Tensor4D>(x, [[0, 0], [top, bottom], [left, right], [0, 0]]);
 }
 
 function isPlain(conv: ConvAttributes): boolean {
@@ -33,7 +33,7 @@ export function eagerConv(x: Tensor, w: Tensor, conv: ConvAttributes): Tensor {
   const [outputs = 0, perGroup = 0] = w.shape;
   const outputsPerGroup = outputs / conv.groups;
   const parts = Array.from({ length: conv.groups }, (_, group) => {
-    const part = tf.slice(input as Tensor, [0, 0, 0, group * perGroup], [-1, -1, -1, perGroup]) as Tensor4D;
+    const part = tf.slice<typeof tf.Rank.R4, Tensor4D>(input, [0, 0, 0, group * perGroup], [-1, -1, -1, perGroup]);
     const filter = tf.transpose(tf.slice(w, [group * outputsPerGroup, 0, 0, 0], [outputsPerGroup, -1, -1, -1]), [2, 3, 1, 0]) as Tensor4D;
     return tf.conv2d(part, filter, conv.strides, 'valid', 'NHWC', conv.dilations);
   });
@@ -52,7 +52,7 @@ export function eagerConvGradInput(dy: Tensor, w: Tensor, conv: ConvAttributes &
     const part = conv.groups === 1 ? upstream : tf.slice(upstream, [0, 0, 0, group * outputsPerGroup], [-1, -1, -1, outputsPerGroup]);
     const weights = conv.groups === 1 ? w : tf.slice(w, [group * outputsPerGroup, 0, 0, 0], [outputsPerGroup, -1, -1, -1]);
     return isPlain({ ...conv, groups: 1 })
-      ? tf.conv2dTranspose(part as Tensor4D, tf.transpose(weights, [2, 3, 1, 0]) as Tensor4D, [n, ...full, perGroup], conv.strides, 'valid')
+      ? tf.conv2dTranspose(part, tf.transpose(weights, [2, 3, 1, 0]) as Tensor4D, [n, ...full, perGroup], conv.strides, 'valid')
       : spreadProducts(part, weights, conv, full);
   });
   const dx = conv.groups === 1 ? (parts[0] ?? upstream) : tf.concat(parts, 3);
@@ -112,10 +112,11 @@ function spreadProducts(dy: Tensor, w: Tensor, conv: ConvAttributes, [fullH, ful
 
 /** x[n, top + r·sh, left + c·sw, :] for r < oh, c < ow. */
 export function everyPixel(x: Tensor, top: number, left: number, oh: number, ow: number, [sh, sw]: [number, number]): Tensor {
+  const [batch = 0, , , channels = 0] = x.shape;
   return tf.stridedSlice(
     x,
     [0, top, left, 0],
-    [x.shape[0] ?? 0, top + (oh - 1) * sh + 1, left + (ow - 1) * sw + 1, x.shape[3] ?? 0],
+    [batch, top + (oh - 1) * sh + 1, left + (ow - 1) * sw + 1, channels],
     [1, sh, sw, 1],
   );
 }

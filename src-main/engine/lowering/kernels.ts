@@ -23,8 +23,8 @@ export interface LoweringContext {
   emit: Emitter;
   call: TraceCall;
   /** ONNX name of an input of the call. */
-  name(input: string): string;
-  shape(input: string): readonly number[];
+  name: (input: string) => string;
+  shape: (input: string) => readonly number[];
 }
 
 type Rule = (context: LoweringContext) => string[];

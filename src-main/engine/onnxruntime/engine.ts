@@ -134,7 +134,7 @@ class RuntimeStep implements CompiledStep {
 
   async #run(inputs: Record<string, ort.Tensor>, fetches: Record<string, ort.Tensor | null>): Promise<ort.InferenceSession.OnnxValueMapType> {
     try {
-      return await this.#session.run(inputs, fetches as ort.InferenceSession.FetchesType);
+      return await this.#session.run(inputs, fetches);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       const memory = /alloc|memory/i.test(message);

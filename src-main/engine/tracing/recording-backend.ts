@@ -125,7 +125,7 @@ export function traceProgram(
       for (const [name, shape] of Object.entries(inputShapes)) {
         const value = recorder.make(shape, 'float32');
         trace.inputs.set(name, value);
-        tensors[name] = tf.engine().makeTensorFromDataId(value, [...shape], 'float32', recorder);
+        tensors[name] = tf.engine().makeTensorFromTensorInfo({ dataId: value, shape: [...shape], dtype: 'float32' }, recorder);
       }
       const outputs = program(tensors);
       for (const [name, tensor] of Object.entries(outputs)) trace.outputs.set(name, tensor.dataId as TraceValue);

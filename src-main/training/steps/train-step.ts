@@ -142,7 +142,7 @@ function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Param
     [HEAD_BIAS, entry(state, HEAD_BIAS)],
   ];
   const statistics: NamedTensors = {};
-  let logits: Tensor | undefined;
+  const kept: { logits?: Tensor } = {};
   const loss = (...tensors: Tensor[]): Tensor => {
     const effective = new Map(running);
     leaves.forEach(([name], index) => {
@@ -162,10 +162,11 @@ function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Param
       },
     });
     const scores = runHead(features, need(effective.get(HEAD_WEIGHT)), need(effective.get(HEAD_BIAS)));
-    logits = tf.keep(scores);
+    kept.logits = tf.keep(scores);
     return crossEntropy(scores, entry(feeds, 'labels'));
   };
   const { value, grads } = tf.valueAndGrads(loss as (...args: Tensor[]) => ReturnType<typeof tf.scalar>)(leaves.map(([, tensor]) => tensor));
+  for (const [name, tensor] of Object.entries(statistics)) statistics[name] = release(tensor);
   const byName = new Map(leaves.map(([name], index) => [name, need(grads[index])]));
   const gradients: [string, Tensor][] = [];
   const scoreGradients: Tensor[] = [];
@@ -177,7 +178,14 @@ function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Param
   for (const { name } of plan.trained) gradients.push([valueName(name), need(byName.get(name))]);
   gradients.push([HEAD_WEIGHT, need(byName.get(HEAD_WEIGHT))], [HEAD_BIAS, need(byName.get(HEAD_BIAS))]);
   if (scoreGradients.length > 0) gradients.push([SCORES, scoreGradients.length === 1 ? need(scoreGradients[0]) : tf.concat(scoreGradients, 0)]);
-  return { loss: value, logits: need(logits), gradients, statistics };
+  return { loss: value, logits: release(need(kept.logits)), gradients, statistics };
+}
+
+/** A tensor kept across the tape's own scope becomes an ordinary one of the caller's scope. */
+function release(tensor: Tensor): Tensor {
+  const copy = tf.clone(tensor);
+  tensor.dispose();
+  return copy;
 }
 
 /** Adds (λ/L)·sign(s), the gradient of the sparsity penalty; feed `penalty` is λ/L, 0 in warm-up. */
@@ -189,7 +197,7 @@ function addPenalty(plan: TrainPlan, gradients: Map<string, Tensor>, state: Name
 
 /** Mean over the batch of −Σ labels·log softmax(logits). */
 function crossEntropy(logits: Tensor, labels: Tensor): Tensor {
-  const batch = logits.shape[0] ?? 1;
+  const [batch = 1] = logits.shape;
   return tf.mul(tf.sum(tf.mul(tf.logSoftmax(logits), labels)), tf.scalar(-1 / batch));
 }
 

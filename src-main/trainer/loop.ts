@@ -3,14 +3,15 @@ import { TapsError } from '../contract/errors.ts';
 import { elementCount } from '../contract/tensors.ts';
 import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
+import { argMax } from '../core/metrics.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../core/batching.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
 import type { Checkpoint, RunPosition, Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
-import { argMax, evaluateSplit } from './evaluate.ts';
-import { hyperparametersAt, optimizerStepsPerEpoch } from './schedule.ts';
-import { isBetter, isEligible } from './selection.ts';
-import type { Batch, TrainingSession } from './types.ts';
+import { evaluateSplit } from './evaluate.ts';
+import { hyperparametersAt, optimizerStepsPerEpoch } from '../training/schedule.ts';
+import { isBetter, isEligible } from '../training/selection.ts';
+import type { Batch, TrainingSession } from '../training/types.ts';
 
 export interface LoopOptions {
   session: TrainingSession;
