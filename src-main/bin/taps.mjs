@@ -29,7 +29,8 @@ async function main() {
   if (!isNodeNewEnough()) {
     const node = bundledNode(root);
     if (node === null) {
-      console.error(`error: taps needs Node ${REQUIRED_NODE_MAJOR} or newer, this is ${process.versions.node}\n→ Install Node ${REQUIRED_NODE_MAJOR}, or run 'npm run taps' in a checkout, which brings its own.`);
+      const advice = entry.endsWith('.ts') ? `Run 'npm ci' in ${root}: it brings Node ${REQUIRED_NODE_MAJOR}.` : `Install Node ${REQUIRED_NODE_MAJOR} from https://nodejs.org.`;
+      console.error(`error: taps needs Node ${REQUIRED_NODE_MAJOR} or newer, this is ${process.versions.node}\n→ ${advice}`);
       return 5;
     }
     return runInForeground(node, [entry, ...process.argv.slice(2)]);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { TapsError } from '../../contract/errors.ts';
 import type { BaseRecord, TaskRecord } from '../../contract/records.ts';
-import type { MethodId } from '../../contract/training.ts';
+import type { MethodId, TrainConfig } from '../../contract/training.ts';
 import { addTask } from '../../services/add-task.ts';
 import { compareTasks } from '../../services/compare-tasks.ts';
 import { exportTask } from '../../services/export-task.ts';
@@ -24,6 +24,8 @@ export interface DemoOptions {
   resources: string;
   terminal: Terminal;
   signal: AbortSignal;
+  /** Settings of a run; default `demoConfig`. */
+  configOf?: (method: MethodId) => TrainConfig;
 }
 
 /** Runs everything and prints what a person wants to see on the way. The library stays where it is. */
@@ -69,9 +71,9 @@ async function findOrAddTask(library: Library, base: BaseRecord, name: string, i
   return task;
 }
 
-async function learn(library: Library, task: string, method: MethodId, { terminal, signal }: DemoOptions): Promise<{ report: DemoMethodReport; engine: string }> {
+async function learn(library: Library, task: string, method: MethodId, { terminal, signal, configOf = demoConfig }: DemoOptions): Promise<{ report: DemoMethodReport; engine: string }> {
   const started = performance.now();
-  const config = demoConfig(method);
+  const config = configOf(method);
   const display = new TrainingDisplay(terminal, `${task} ${method}`, config.epochs, method === 'taps');
   const { delta, result } = await trainTask(library, {
     task,
