@@ -1,7 +1,7 @@
 /** @file Matrix products, softmax and reductions. */
 import { tf, type Tensor } from '../engine/tfjs.ts';
 import { floatAttribute, input, intAttribute, intsAttribute, type Operator, type OperatorContext } from './context.ts';
-import { asNatural, integers, natural, swapped, type Value } from './value.ts';
+import { asNatural, broadcastTo, integers, natural, swapped, type Value } from './value.ts';
 
 /** 0 ↔ 1: the natural axis of a swapped tensor's axis, and back. */
 const exchange = (axis: number): number => (axis === 0 ? 1 : axis === 1 ? 0 : axis);
@@ -15,8 +15,15 @@ const matMul: Operator = (context) => {
     return [natural(tf.reshape(tf.matMul(rows, b), [...a.shape.slice(0, -1), b.shape[1] ?? 0]))];
   }
   if (a.rank < 2 || b.rank < 2) throw new Error(`MatMul ${context.node.name} with a vector operand is not supported.`);
-  return [natural(tf.matMul(a, b))];
+  const batch = tf.broadcast_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2));
+  return [natural(tf.matMul(widened(a, batch), widened(b, batch)))];
 };
+
+/** The same matrices repeated over the given batch axes. */
+function widened(x: Tensor, batch: readonly number[]): Tensor {
+  const target = [...batch, ...x.shape.slice(-2)];
+  return target.length === x.rank && target.every((size, axis) => size === x.shape[axis]) ? x : broadcastTo(x, target);
+}
 
 /** α·A'·B' + β·C (ONNX Gemm). */
 const gemm: Operator = (context) => {

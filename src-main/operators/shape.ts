@@ -1,8 +1,7 @@
 /** @file Operators that move data without computing. */
-import { KERNELS } from '../engine/kernels/names.ts';
-import { runKernel, tf, type Tensor } from '../engine/tfjs.ts';
+import { tf, type Tensor } from '../engine/tfjs.ts';
 import { input, intAttribute, intsAttribute, type Operator, type OperatorContext } from './context.ts';
-import { asNatural, asSwapped, hostIntegers, integers, natural, shapeOf, swapped, type Value } from './value.ts';
+import { asNatural, asSwapped, broadcastTo, hostIntegers, integers, natural, shapeOf, swapped, type Value } from './value.ts';
 
 const exchange = (axis: number): number => (axis === 0 ? 1 : axis === 1 ? 0 : axis);
 
@@ -53,6 +52,18 @@ function sliceAxis(value: Value, axis: number, begin: number, length: number): V
   return swap ? swapped(y) : natural(y);
 }
 
+/** Every step-th element along a natural axis: padded to whole groups, of which the first element is taken. */
+function everyNth(value: Value, axis: number, step: number): Value {
+  if (step === 1) return value;
+  const tensor = asNatural(value);
+  const size = tensor.shape[axis] ?? 0;
+  const groups = Math.ceil(size / step);
+  const padded = tf.pad(tensor, tensor.shape.map((_, index): [number, number] => [0, index === axis ? groups * step - size : 0]));
+  const [before, after] = [tensor.shape.slice(0, axis), tensor.shape.slice(axis + 1)];
+  const grouped = tf.reshape(padded, [...before, groups, step, ...after]);
+  return natural(tf.reshape(asNatural(sliceAxis(natural(grouped), axis + 1, 0, 1)), [...before, groups, ...after]));
+}
+
 const split: Operator = (context) => {
   const value = input(context, 0);
   const shape = shapeOf(value);
@@ -78,10 +89,12 @@ const slice: Operator = (context) => {
   axes.forEach((given, index) => {
     const axis = (given + shape.length) % shape.length;
     const size = shape[axis] ?? 0;
-    if (steps[index] !== 1) throw new Error(`Slice ${context.node.name} with step ${String(steps[index])} is not supported on activations.`);
+    const step = steps[index] ?? 1;
+    if (step < 1) throw new Error(`Slice ${context.node.name} goes backwards (step ${String(step)}), which is not supported on activations.`);
     const clamp = (position: number): number => Math.min(Math.max(position < 0 ? position + size : position, 0), size);
     const begin = clamp(starts[index] ?? 0);
-    result = sliceAxis(result, axis, begin, Math.max(clamp(ends[index] ?? size) - begin, 0));
+    const length = Math.max(clamp(ends[index] ?? size) - begin, 0);
+    result = everyNth(sliceAxis(result, axis, begin, length), axis, step);
   });
   return [result];
 };
@@ -125,12 +138,6 @@ const expand: Operator = (context) => {
   const target = tf.broadcast_util.assertAndGetBroadcastShape(tensor.shape, integers(context.inputs[1], `The shape of ${context.node.name}`));
   return [natural(target.every((size, axis) => size === tensor.shape[axis]) ? tensor : broadcastTo(tensor, target))];
 };
-
-/** Repeats `tensor` to `target`, widening its rank at the front. */
-function broadcastTo(tensor: Tensor, target: readonly number[]): Tensor {
-  const wide = tf.reshape(tensor, [...Array<number>(target.length - tensor.rank).fill(1), ...tensor.shape]);
-  return runKernel(KERNELS.broadcast, { x: wide }, { shape: [...target] });
-}
 
 const pad: Operator = (context) => {
   const value = input(context, 0);

@@ -6,7 +6,8 @@
  * `natural`, which costs one transpose. Engines that prefer [N, C, H, W] never see a swapped value.
  */
 import { elementCount, type HostTensor } from '../contract/tensors.ts';
-import { tf, type Tensor } from '../engine/tfjs.ts';
+import { KERNELS } from '../engine/kernels/names.ts';
+import { runKernel, tf, type Tensor } from '../engine/tfjs.ts';
 
 export type Value =
   /** Known before anything runs: shapes, indices, scalar constants. */
@@ -59,4 +60,10 @@ export function integers(value: Value | undefined, what: string): number[] {
 export function hostIntegers(values: readonly number[], shape: readonly number[] = [values.length]): Value {
   if (elementCount(shape) !== values.length) throw new Error('Shape and number of integers differ.');
   return { kind: 'host', host: { dtype: 'int64', shape, data: BigInt64Array.from(values, BigInt) } };
+}
+
+/** Repeats `tensor` to `target`, widening its rank at the front. */
+export function broadcastTo(tensor: Tensor, target: readonly number[]): Tensor {
+  const wide = tf.reshape(tensor, [...Array<number>(target.length - tensor.rank).fill(1), ...tensor.shape]);
+  return runKernel(KERNELS.broadcast, { x: wide }, { shape: [...target] });
 }

@@ -26,18 +26,29 @@ function isPlain(conv: ConvAttributes): boolean {
 
 export function eagerConv(x: Tensor, w: Tensor, conv: ConvAttributes): Tensor {
   const input = padded(toNhwc(x, conv.layout), conv.pads);
-  if (conv.groups === 1) {
-    const filter = tf.transpose(w, [2, 3, 1, 0]) as Tensor4D;
-    return fromNhwc(tf.conv2d(input, filter, conv.strides, 'valid', 'NHWC', conv.dilations), conv.layout);
-  }
+  if (conv.groups === 1) return fromNhwc(convolve(input, w, conv), conv.layout);
   const [outputs = 0, perGroup = 0] = w.shape;
   const outputsPerGroup = outputs / conv.groups;
   const parts = Array.from({ length: conv.groups }, (_, group) => {
     const part = tf.slice<typeof tf.Rank.R4, Tensor4D>(input, [0, 0, 0, group * perGroup], [-1, -1, -1, perGroup]);
-    const filter = tf.transpose(tf.slice(w, [group * outputsPerGroup, 0, 0, 0], [outputsPerGroup, -1, -1, -1]), [2, 3, 1, 0]) as Tensor4D;
-    return tf.conv2d(part, filter, conv.strides, 'valid', 'NHWC', conv.dilations);
+    return convolve(part, tf.slice(w, [group * outputsPerGroup, 0, 0, 0], [outputsPerGroup, -1, -1, -1]), conv);
   });
   return fromNhwc(tf.concat(parts, 3), conv.layout);
+}
+
+/** One group. tfjs takes strides or dilations, not both: then the filter is spread out with zeros. */
+function convolve(input: Tensor4D, w: Tensor, { strides, dilations }: ConvAttributes): Tensor4D {
+  const both = Math.max(...strides) > 1 && Math.max(...dilations) > 1;
+  const filter = tf.transpose(both ? spreadFilter(w, dilations) : w, [2, 3, 1, 0]) as Tensor4D;
+  return tf.conv2d(input, filter, strides, 'valid', 'NHWC', both ? [1, 1] : dilations);
+}
+
+/** [O, C, kh, kw] → [O, C, (kh−1)·dh + 1, (kw−1)·dw + 1] with zeros between the taps. */
+function spreadFilter(w: Tensor, [dh, dw]: [number, number]): Tensor {
+  const [outputs = 0, channels = 0, kh = 0, kw = 0] = w.shape;
+  const open = tf.pad(tf.reshape(w, [outputs * channels * kh, 1, kw, 1]), [[0, 0], [0, dh - 1], [0, 0], [0, dw - 1]]);
+  const grid = tf.reshape(open, [outputs, channels, kh * dh, kw * dw]);
+  return tf.slice(grid, [0, 0, 0, 0], [-1, -1, (kh - 1) * dh + 1, (kw - 1) * dw + 1]);
 }
 
 export function eagerConvGradInput(dy: Tensor, w: Tensor, conv: ConvAttributes & { inputSize: [number, number] }): Tensor {

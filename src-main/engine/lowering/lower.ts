@@ -48,6 +48,8 @@ export function lowerTrace(name: string, trace: Trace, constants: Record<string,
   const outputs: Graph['outputs'] = [];
   for (const [outputName, value] of trace.outputs) {
     renameOutput(emit.nodes, nameOf(value), outputName, trace);
+    // A second output of the same value is a copy of this one.
+    names.set(value.id, outputName);
     outputs.push({ name: outputName, dtype: 'float32', shape: [...value.shape] });
   }
   return { name, inputs, outputs, nodes: pruned(emit.nodes, outputs.map((output) => output.name)), initializers: emit.initializers, metadata: {} };
