@@ -1,5 +1,5 @@
 /** @file Use-case: a model file becomes a base of the library. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import { PREPROCESSING_PRESETS, preprocessingSchema, type Preprocessing } from '../contract/preprocessing.ts';
@@ -31,6 +31,7 @@ const USUAL_IMAGE_SIZE = 224;
  */
 export async function importBase(library: Library, options: ImportBaseOptions): Promise<{ base: BaseRecord; alreadyThere: boolean }> {
   const path = resolve(options.path);
+  await mkdir(library.cacheFolder, { recursive: true });
   const outputFolder = await mkdtemp(join(library.cacheFolder, 'import-'));
   try {
     const request: ImportRequest = { path, outputFolder };

@@ -1,5 +1,5 @@
 /** @file Use-case: what a task says about pictures. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { QuarantinedImage } from '../contract/dataset.ts';
 import { TapsError } from '../contract/errors.ts';
@@ -45,6 +45,7 @@ export interface PredictOutcome {
 export async function predict(library: Library, options: PredictOptions): Promise<PredictOutcome> {
   const { task, base, delta } = chooseDelta(library, options.task, options.method);
   const { preprocessing } = await library.deltas.read(delta);
+  await mkdir(library.cacheFolder, { recursive: true });
   const folder = await mkdtemp(join(library.cacheFolder, 'predict-'));
   const trainer = new TrainerClient();
   try {

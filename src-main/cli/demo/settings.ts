@@ -16,7 +16,7 @@ const COMMON = { batchSize: 16, seed: 1, augmentation: 'crop' } as const;
 export function demoConfig(method: MethodId): TrainConfig {
   switch (method) {
     case 'taps':
-      return trainConfigSchema.parse({ ...COMMON, method, epochs: 16, learningRate: 0.02, lambda: 0.1, warmupEpochs: 3 });
+      return trainConfigSchema.parse({ ...COMMON, method, epochs: 16, learningRate: 0.02, lambda: 1, warmupEpochs: 3 });
     case 'full-fine-tuning':
       return trainConfigSchema.parse({ ...COMMON, method, epochs: 16, learningRate: 0.02 });
     case 'linear-probe':
