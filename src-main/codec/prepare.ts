@@ -1,4 +1,5 @@
 /** @file Decodes a dataset into the cache and writes the index of the prepared set. */
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
@@ -86,13 +87,14 @@ async function store(path: string, { width, height, data }: Picture): Promise<vo
   const file = new Uint8Array(HEADER_BYTES + data.length);
   writeHeader(file, width, height);
   file.set(data, HEADER_BYTES);
-  const temporary = `${path}.${String(process.pid)}.partial`;
+  // Two equal pictures of a dataset may be stored at the same time.
+  const temporary = `${path}.${randomUUID()}.partial`;
   try {
     await mkdir(dirname(path), { recursive: true });
     await writeFile(temporary, file);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw storageError(error, 'Writing a decoded picture', path, file.length);
+    throw storageError(error, 'write the decoded picture', path, file.length);
   }
 }
