@@ -1,0 +1,93 @@
+/**
+ * @file `npm run bench`: speed and memory next to PyTorch's in the same run. The two sides take turns, so that a machine whose speed
+ * drifts treats both alike; the ratio is that of the medians over the turns. Writes docs/benchmarks.md and docs/benchmarks.json.
+ *
+ * npm run bench [-- --turns 3 --threads 2 --models resnet18,resnet50]
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const reference = join(root, 'tests', 'reference', 'bench_step.py');
+const python = process.env['TAPS_PYTHON'] ?? '/usr/bin/python3';
+
+interface Measured {
+  medianMs: number;
+  minMs: number;
+  imagesPerSecond: number;
+  peakResidentBytes: number;
+  compileMs?: number;
+  firstStepMs?: number;
+}
+
+interface Row {
+  name: string;
+  ours: Measured;
+  pytorch: Measured;
+}
+
+const { values } = parseArgs({ options: { turns: { type: 'string', default: '3' }, threads: { type: 'string', default: '2' }, models: { type: 'string', default: 'resnet18' } } });
+const turns = Number(values.turns);
+
+function output(command: string, args: string[]): string {
+  const result = spawnSync(command, args, { encoding: 'utf8', cwd: root, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 26 });
+  if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${String(result.status)}: ${result.stderr.slice(-800)}`);
+  return result.stdout.trim().split('\n').at(-1) ?? '';
+}
+
+const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+
+/** The middle turn's figures, field by field. */
+function combine(all: Measured[]): Measured {
+  const field = (key: keyof Measured): number => median(all.map((one) => one[key] ?? 0));
+  return { medianMs: field('medianMs'), minMs: field('minMs'), imagesPerSecond: field('imagesPerSecond'), peakResidentBytes: field('peakResidentBytes'), compileMs: field('compileMs'), firstStepMs: field('firstStepMs') };
+}
+
+function compare(name: string, model: string, onnx: string, settings: { size: number; batch: number; steps: number; probe: boolean }): Row {
+  const common = ['--size', String(settings.size), '--batch', String(settings.batch), '--threads', values.threads, '--steps', String(settings.steps)];
+  const ours: Measured[] = [];
+  const theirs: Measured[] = [];
+  for (let turn = 0; turn < turns; turn++) {
+    ours.push(JSON.parse(output(process.execPath, [join(root, 'tests', 'bench', 'train-step.ts'), '--model', onnx, '--method', settings.probe ? 'linear-probe' : 'taps', ...common])) as Measured);
+    theirs.push(JSON.parse(output(python, [reference, '--model', model, ...common, '--classes', '10', ...(settings.probe ? ['--inference'] : [])])) as Measured);
+    console.log(`${name}, turn ${String(turn + 1)}: ${(ours.at(-1)?.medianMs ?? 0).toFixed(0)} ms, PyTorch ${(theirs.at(-1)?.medianMs ?? 0).toFixed(0)} ms`);
+  }
+  return { name, ours: combine(ours), pytorch: combine(theirs) };
+}
+
+const available = spawnSync(python, ['-c', 'import torch, torchvision, onnx; print(torch.__version__)'], { encoding: 'utf8' });
+if (available.status !== 0) {
+  console.log('skipped: the benchmark needs PyTorch, torchvision and onnx for Python (Debian: python3-torch python3-torchvision python3-onnx).');
+  process.exit(0);
+}
+const folder = mkdtempSync(join(tmpdir(), 'taps-bench-'));
+const rows: Row[] = [];
+const STEPS: Record<string, { size: number; batch: number; steps: number }> = { resnet18: { size: 64, batch: 32, steps: 14 }, resnet50: { size: 128, batch: 16, steps: 8 } };
+for (const model of values.models.split(',')) {
+  const settings = STEPS[model];
+  if (settings === undefined) throw new Error(`Unknown model ${model}: choose of ${Object.keys(STEPS).join(', ')}.`);
+  const onnx = join(folder, `${model}.onnx`);
+  output(python, [reference, '--model', model, '--size', String(settings.size), '--classes', '10', '--export', onnx]);
+  rows.push(compare(`TAPS training step, ${model}, ${String(settings.size)} × ${String(settings.size)}, batch ${String(settings.batch)}`, model, onnx, { ...settings, probe: false }));
+}
+const probe = join(folder, 'resnet50-probe.onnx');
+output(python, [reference, '--model', 'resnet50', '--size', '224', '--classes', '10', '--export', probe]);
+rows.push(compare('linear-probe step (PyTorch: forward only), resnet50, 224 × 224, batch 8', 'resnet50', probe, { size: 224, batch: 8, steps: 8, probe: true }));
+rmSync(folder, { recursive: true, force: true });
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+const table = [
+  '| what | ours | PyTorch | ratio of times | images/s | memory, ours : PyTorch | trace + session |',
+  '| --- | --- | --- | --- | --- | --- | --- |',
+  ...rows.map(({ name, ours, pytorch }) =>
+    `| ${name} | ${ours.medianMs.toFixed(0)} ms | ${pytorch.medianMs.toFixed(0)} ms | ${(ours.medianMs / pytorch.medianMs).toFixed(2)} | ${ours.imagesPerSecond.toFixed(1)} | ${mebibytes(ours.peakResidentBytes)} : ${mebibytes(pytorch.peakResidentBytes)} (${(ours.peakResidentBytes / pytorch.peakResidentBytes).toFixed(2)}) | ${(ours.compileMs ?? 0).toFixed(0)} ms |`),
+];
+const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${values.threads} threads, PyTorch ${available.stdout.trim()}, ${String(turns)} turns each, medians`;
+const text = `# Benchmarks\n\nMade by \`npm run bench\` (${machine}). Both sides ran in turns in the same run; ratios travel better between machines than times.\n\n${table.join('\n')}\n`;
+console.log(`\n${text}`);
+writeFileSync(join(root, 'docs', 'benchmarks.md'), text);
+writeFileSync(join(root, 'docs', 'benchmarks.json'), `${JSON.stringify({ machine, rows }, null, 2)}\n`);

@@ -1,0 +1,59 @@
+/** @file One side of a benchmark, as a process of its own: training steps or linear-probe steps on the CPU engine. Prints one JSON line. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { trainConfigSchema } from '../../src-main/contract/training.ts';
+import { createEngine } from '../../src-main/engine/index.ts';
+import { analyseBase } from '../../src-main/graph/analyse/analyse-base.ts';
+import { parseOnnx } from '../../src-main/graph/parse-onnx.ts';
+import { createTrainingSession } from '../../src-main/training/session.ts';
+
+const { values } = parseArgs({
+  options: {
+    model: { type: 'string' },
+    method: { type: 'string', default: 'taps' },
+    size: { type: 'string', default: '64' },
+    batch: { type: 'string', default: '32' },
+    threads: { type: 'string', default: '2' },
+    steps: { type: 'string', default: '12' },
+    profile: { type: 'string' },
+  },
+});
+const [imageSize, batchSize, threads, steps] = [values.size, values.batch, values.threads, values.steps].map(Number);
+if (values.model === undefined || imageSize === undefined || batchSize === undefined || threads === undefined || steps === undefined) throw new Error('--model FILE.onnx is needed');
+const CLASSES = 10;
+
+const started = performance.now();
+const engine = await createEngine('onnxruntime', values.profile === undefined ? { threads } : { threads, profile: values.profile });
+const base = analyseBase(parseOnnx(readFileSync(values.model)));
+const parsed = performance.now();
+const session = await createTrainingSession({
+  engine,
+  base,
+  baseId: '0'.repeat(64),
+  config: trainConfigSchema.parse({ method: values.method, batchSize }),
+  classNames: Array.from({ length: CLASSES }, (_, index) => String(index)),
+  preprocessing: { imageSize, channelOrder: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1], resize: 'squash' },
+});
+const images = Float32Array.from({ length: batchSize * 3 * imageSize * imageSize }, (_, index) => Math.sin(index * 0.7));
+const labels = new Float32Array(batchSize * CLASSES);
+for (let row = 0; row < batchSize; row++) labels[row * CLASSES + (row % CLASSES)] = 1;
+const times: number[] = [];
+for (let step = 0; step < steps; step++) {
+  const before = performance.now();
+  await session.trainStep({ images, labels }, { learningRate: 0.01, scoreLearningRate: 0.01, lambda: 1 });
+  times.push(performance.now() - before);
+}
+const sorted = times.slice(2).sort((a, b) => a - b);
+const medianMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
+console.log(
+  JSON.stringify({
+    medianMs,
+    minMs: sorted[0],
+    imagesPerSecond: (1000 * batchSize) / medianMs,
+    parseMs: parsed - started,
+    compileMs: session.compileMs,
+    firstStepMs: times[0],
+    peakResidentBytes: process.resourceUsage().maxRSS * 1024,
+  }),
+);
+session.dispose();
