@@ -67,6 +67,8 @@ export class TapsError extends Error {
 
 /** Converts anything thrown into plain data. Inverse: `errorFromEnvelope`. */
 export function envelopeOf(error: unknown): ErrorEnvelope {
+  // Closing something failed as well: the first failure is the one that explains.
+  if (error instanceof SuppressedError) return envelopeOf(error.suppressed);
   if (error instanceof TapsError) {
     return {
       code: error.code,

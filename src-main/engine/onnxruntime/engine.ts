@@ -2,6 +2,7 @@
  * @file Engine `onnxruntime`: a step is traced once, lowered to one ONNX graph and replayed. The default on CPUs.
  * `session.run` computes synchronously: this engine belongs in a child process.
  */
+import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { TapsError } from '../../contract/errors.ts';
 import { lowerTrace } from '../lowering/lower.ts';
@@ -13,7 +14,7 @@ import { serializeOnnx } from '../../graph/onnx/encode.ts';
 import { RuntimeState, tensorOf } from './state.ts';
 
 export interface RuntimeOptions {
-  /** Threads of one operator; 0 lets the runtime decide (one per physical core). */
+  /** Threads of one operator; 0 = as many as this process may use (the runtime alone would take physical cores, half of a cloud machine's). */
   threads: number;
   /** Writes the runtime's profile to this path prefix (for the benchmark). */
   profile?: string;
@@ -31,8 +32,9 @@ export class RuntimeEngine implements Engine {
   readonly #options: RuntimeOptions;
 
   constructor(options: RuntimeOptions) {
-    this.#options = options;
-    this.description = `onnxruntime ${ort.env.versions.common} on the CPU, ${options.threads === 0 ? 'all' : String(options.threads)} threads`;
+    const threads = options.threads === 0 ? availableParallelism() : options.threads;
+    this.#options = { ...options, threads };
+    this.description = `onnxruntime ${ort.env.versions.common} on the CPU, ${String(threads)} ${threads === 1 ? 'thread' : 'threads'}`;
   }
 
   createState(initial: Record<string, FloatTensor>): EngineState {
