@@ -6,7 +6,7 @@ import type { LayerState, TaskArtifact, TrainConfig } from '../contract/training
 import type { CompiledStep, Engine, EngineState } from '../engine/types.ts';
 import type { BaseModel } from '../graph/types.ts';
 import { evaluateStepSpec } from './steps/evaluate-step.ts';
-import { deltaName, HEAD_BIAS, HEAD_WEIGHT, initialState, makePlan, SCORES, valueName, type TrainPlan } from './steps/plan.ts';
+import { BASE_PREFIX, deltaName, HEAD_BIAS, HEAD_WEIGHT, initialState, makePlan, SCORES, valueName, type TrainPlan } from './steps/plan.ts';
 import { accumulateStepSpec, applyStepSpec, trainStepSpec } from './steps/train-step.ts';
 import type { Batch, StepHyperparameters, StepOutcome, TrainingSession } from './types.ts';
 
@@ -95,18 +95,23 @@ class EngineSession implements TrainingSession {
   async snapshot(): Promise<Map<string, FloatTensor>> {
     if (this.#microBatch !== 0) throw new Error('A snapshot is taken between optimiser steps only.');
     const snapshot = new Map<string, FloatTensor>();
-    for (const name of this.#state.names()) snapshot.set(name, { shape: this.#state.shapeOf(name), data: await this.#state.read(name) });
+    for (const name of this.#checkpointed()) snapshot.set(name, { shape: this.#state.shapeOf(name), data: await this.#state.read(name) });
     return snapshot;
   }
 
   restore(snapshot: Map<string, FloatTensor>): void {
-    const names = this.#state.names();
+    const names = this.#checkpointed();
     const wrong = names.find((name) => !sameShape(snapshot.get(name)?.shape, this.#state.shapeOf(name)));
     if (wrong !== undefined || snapshot.size !== names.length) {
       throw new TapsError('run-incompatible', `The checkpoint does not fit this run (${wrong ?? `${String(snapshot.size)} entries instead of ${String(names.length)}`}).`, 'Start the run again without --resume.');
     }
     for (const [name, { data }] of snapshot) this.#state.write(name, data);
     this.#microBatch = 0;
+  }
+
+  /** Everything that training changes. */
+  #checkpointed(): string[] {
+    return this.#state.names().filter((name) => !name.startsWith(BASE_PREFIX));
   }
 
   artifactOf(snapshot: Map<string, FloatTensor>): TaskArtifact {

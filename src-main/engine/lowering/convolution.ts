@@ -61,8 +61,9 @@ export function lowerConvGradInput(
     return emit.transpose(dx, [n, channels, h, width], [1, 0, 2, 3]);
   }
   const dy5 = emit.reshape(dy, dyShape, [1, outputs, n, oh, ow]);
-  // Turning a large filter round costs more than the slower operator on a handful of pixels.
-  if (conv.strides[0] === 1 && conv.strides[1] === 1 && n * oh * ow >= channels / 2) {
+  // On a handful of pixels the filter is the larger operand: it is used as it lies, and the product is added up tap by tap.
+  if (n * oh * ow < channels / 2) return lowerByTaps(emit, dy, dyShape, w, wShape, conv);
+  if (conv.strides[0] === 1 && conv.strides[1] === 1) {
     const flipped = flipAndSwap(emit, w, wShape);
     const reach: Size = [(kh - 1) * conv.dilations[0], (kw - 1) * conv.dilations[1]];
     const [top, left, bottom, right] = conv.pads;
@@ -72,7 +73,7 @@ export function lowerConvGradInput(
       return emit.reshape(dx, [1, channels, n, h, width], [channels, n, h, width]);
     }
   }
-  const phases = n * oh * ow >= channels / 2 ? phasesOf(conv, [oh, ow]) : undefined;
+  const phases = phasesOf(conv, [oh, ow]);
   if (phases !== undefined) return lowerPhases(emit, dy5, dyShape, w, wShape, conv, phases);
   const dx = emit.one('ConvTranspose', [dy5, emit.reshape(w, wShape, [outputs, perGroup, 1, kh, kw])], {
     ...conv3dAttributes(conv),
@@ -99,14 +100,15 @@ export function lowerConvGradFilter(
   }
   if (conv.groups === 1) {
     const x5 = emit.reshape(emit.transpose(x, xShape, [1, 0, 2, 3]), [n, channels, h, width], [1, n, channels, h, width]);
-    const [top, left, bottom, right] = conv.pads;
+    const [top, left] = conv.pads;
+    const [bottom, right] = tightPads(conv, [h, width], [oh, ow]);
     const raw = emit.one('Conv', [x5, emit.reshape(dy, dyShape, [outputs, n, 1, oh, ow])], {
       kernel_shape: [1, oh, ow],
       dilations: [1, ...conv.strides],
       strides: [1, ...conv.dilations],
       pads: [0, top, left, 0, bottom, right],
     });
-    const [rh, rw] = rawFilterSize(conv, [h, width], [oh, ow]);
+    const [rh, rw] = rawFilterSize({ ...conv, pads: [top, left, bottom, right] }, [h, width], [oh, ow]);
     const cut = cutTo(emit, raw, [1, outputs, channels, rh, rw], [kh, kw]);
     return emit.reshape(cut, [1, outputs, channels, kh, kw], [outputs, channels, kh, kw]);
   }
@@ -159,6 +161,13 @@ function rawFilterSize(conv: ConvAttributes, [h, w]: Size, [oh, ow]: Size): [num
   return [axis(h, oh, 0), axis(w, ow, 1)];
 }
 
+/** Padding at the end that is of use: rows that the stride never reached would only be computed and cut off. */
+function tightPads(conv: ConvAttributes, size: Size, outputs: Size): [number, number] {
+  const raw = rawFilterSize(conv, size, outputs);
+  const axis = (index: 0 | 1): number => conv.pads[index + 2 as 2 | 3] - Math.min((raw[index] - conv.kernel[index]) * conv.dilations[index], conv.pads[index + 2 as 2 | 3]);
+  return [axis(0), axis(1)];
+}
+
 /** What ConvTranspose must add at the end so that it returns the input's size: pixels the stride did not reach. */
 function outputPadding(conv: ConvAttributes & { inputSize: Size }, [oh, ow]: Size): number[] {
   const axis = (size: number, output: number, index: 0 | 1): number =>
@@ -178,6 +187,31 @@ function conv3dAttributes(conv: ConvAttributes): Record<string, number | number[
     pads: [0, top, left, 0, bottom, right],
     dilations: [1, ...conv.dilations],
   };
+}
+
+/** Wᵀ·dy as one product [C·kh·kw, N·oh·ow]; each tap's [C, N, oh, ow] is put in its place and all are summed. */
+function lowerByTaps(
+  emit: Emitter,
+  dy: string,
+  dyShape: Shape4,
+  w: string,
+  [outputs, channels, kh, kw]: Shape4,
+  { strides, dilations, pads: [top, left, bottom, right], inputSize: [h, width] }: ConvAttributes & { inputSize: Size },
+): string {
+  const [, n, oh, ow] = dyShape;
+  const taps = kh * kw;
+  const product = emit.one('Gemm', [emit.reshape(w, [outputs, channels, kh, kw], [outputs, channels * taps]), emit.reshape(dy, dyShape, [outputs, n * oh * ow])], { transA: 1 });
+  const columns = emit.reshape(product, [channels * taps, n * oh * ow], [channels, taps, n, oh, ow]);
+  const parts = emit.emit('Split', [columns, emit.int64(Array<number>(taps).fill(1))], { axis: 1 }, taps);
+  const [fullH, fullW] = [h + top + bottom, width + left + right];
+  const placed = parts.slice(0, taps).map((part, tap) => {
+    const y = Math.floor(tap / kw) * dilations[0];
+    const x = (tap % kw) * dilations[1];
+    const grid: Size = [(oh - 1) * strides[0] + 1, (ow - 1) * strides[1] + 1];
+    const map = spreadOut(emit, emit.reshape(part, [channels, 1, n, oh, ow], [channels, n, oh, ow]), [channels, n, oh, ow], strides, grid);
+    return emit.one('Pad', [map, emit.int64([0, 0, y - top, x - left, 0, 0, fullH - bottom - y - grid[0], fullW - right - x - grid[1]])]);
+  });
+  return emit.one('Sum', placed);
 }
 
 interface Phase {
@@ -277,6 +311,7 @@ function spreadOut(emit: Emitter, x: string, [c, n, oh, ow]: Shape4, strides: re
   const open = emit.reshape(x, [c, n, oh, ow], [c * n, oh, 1, ow, 1]);
   const padded = emit.one('Pad', [open, emit.int64([0, 0, 0, 0, 0, 0, 0, sh - 1, 0, sw - 1])]);
   const grid = emit.reshape(padded, [c * n, oh, sh, ow, sw], [c, n, oh * sh, ow * sw]);
+  // Negative where the last pixel's own gap is not wanted.
   const missing: Size = [h - oh * sh, w - ow * sw];
   if (missing[0] === 0 && missing[1] === 0) return grid;
   return emit.one('Pad', [grid, emit.int64([0, 0, 0, 0, 0, 0, missing[0], missing[1]])]);

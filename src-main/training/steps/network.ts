@@ -3,7 +3,7 @@ import { runKernel, tf, type Tensor } from '../../engine/tfjs.ts';
 import { KERNELS } from '../../engine/kernels/names.ts';
 import type { ActivationLayout, NamedTensors } from '../../engine/types.ts';
 import { runGraph } from '../../operators/run-graph.ts';
-import { deltaName, SCORES, valueName, type TrainPlan } from './plan.ts';
+import { baseName, deltaName, SCORES, valueName, type TrainPlan } from './plan.ts';
 
 /** Tensor that must be in the record. */
 export function entry(tensors: NamedTensors, name: string): Tensor {
@@ -20,12 +20,12 @@ export function gateMasks(plan: TrainPlan, state: NamedTensors): Tensor[] {
 }
 
 /** w = w̄ + 1[s ≥ τ]·δ of every gated layer (TAPS, section 3), by parameter name. */
-export function gatedWeights(plan: TrainPlan, masks: Tensor[], state: NamedTensors, constants: NamedTensors): Map<string, Tensor> {
+export function gatedWeights(plan: TrainPlan, masks: Tensor[], state: NamedTensors): Map<string, Tensor> {
   return new Map(
     plan.gated.map(({ name }, layer) => {
       const mask = masks[layer];
       if (mask === undefined) throw new Error('One mask per gated layer.');
-      return [name, tf.add(entry(constants, name), tf.mul(entry(state, deltaName(name)), mask))];
+      return [name, tf.add(entry(state, baseName(name)), tf.mul(entry(state, deltaName(name)), mask))];
     }),
   );
 }

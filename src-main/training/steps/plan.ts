@@ -12,6 +12,9 @@ export const HEAD_WEIGHT = 'head/weight';
 export const HEAD_BIAS = 'head/bias';
 export const OPTIMIZER_STEP = 'optimizer/step';
 export const deltaName = (parameter: string): string => `delta/${parameter}`;
+/** Frozen weights of gated layers: read by every step, kept once, no part of a checkpoint. */
+export const BASE_PREFIX = 'base/';
+export const baseName = (parameter: string): string => BASE_PREFIX + parameter;
 export const valueName = (parameter: string): string => `value/${parameter}`;
 export const momentumName = (entry: string): string => `momentum/${entry}`;
 export const secondMomentName = (entry: string): string => `moment2/${entry}`;
@@ -63,7 +66,10 @@ export function optimizedEntries(plan: TrainPlan): string[] {
 export function initialState(plan: TrainPlan): Record<string, FloatTensor> {
   const { base, config, classes } = plan;
   const state: Record<string, FloatTensor> = {};
-  for (const { name, shape } of plan.gated) state[deltaName(name)] = zeros(shape);
+  for (const { name, shape } of plan.gated) {
+    state[deltaName(name)] = zeros(shape);
+    state[baseName(name)] = baseValue(base, name);
+  }
   for (const { name } of [...plan.trained, ...plan.statistics]) state[valueName(name)] = baseValue(base, name);
   const { features } = base.head;
   const bound = 1 / Math.sqrt(features);

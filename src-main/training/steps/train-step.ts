@@ -7,6 +7,7 @@ import { applyOptimizer } from './optimizer.ts';
 import { entry, gatedWeights, gateMasks, ownValues, runHead, runTrunk } from './network.ts';
 import {
   accumulatorName,
+  baseName,
   baseValue,
   deltaName,
   HEAD_BIAS,
@@ -27,7 +28,7 @@ export interface StepShape {
 
 /** Frozen tensors of the base that a step of this plan computes with. */
 export function stepConstants(plan: TrainPlan): Record<string, FloatTensor> {
-  return Object.fromEntries([...plan.gated, ...plan.frozen].map(({ name }) => [name, baseValue(plan.base, name)]));
+  return Object.fromEntries(plan.frozen.map(({ name }) => [name, baseValue(plan.base, name)]));
 }
 
 const HYPERPARAMETERS = { learningRate: [], scoreLearningRate: [], penalty: [] } as const;
@@ -41,7 +42,7 @@ export function trainStepSpec(plan: TrainPlan, shape: StepShape): StepSpec {
   return {
     name: 'train',
     feeds: { ...batchFeeds(plan, shape), ...HYPERPARAMETERS },
-    reads: [...moved, ...own, ...statistics],
+    reads: [...moved, ...own, ...statistics, ...baseEntries(plan)],
     writes: [...moved, ...own, ...statistics],
     results: ['loss', 'logits'],
     constants: stepConstants(plan),
@@ -66,7 +67,7 @@ export function accumulateStepSpec(plan: TrainPlan, shape: StepShape): StepSpec 
   return {
     name: 'accumulate',
     feeds: batchFeeds(plan, shape),
-    reads: [...entries, ...sums, ...statistics],
+    reads: [...entries, ...sums, ...statistics, ...baseEntries(plan)],
     writes: [...sums, ...statistics],
     results: ['loss', 'logits'],
     constants: stepConstants(plan),
@@ -114,6 +115,11 @@ function batchFeeds(plan: TrainPlan, { batchSize, imageSize }: StepShape): Recor
   return { images: [batchSize, 3, imageSize, imageSize], labels: [batchSize, plan.classes] };
 }
 
+/** Frozen weights under gated layers, as the state names them. */
+export function baseEntries(plan: TrainPlan): string[] {
+  return plan.gated.map(({ name }) => baseName(name));
+}
+
 function optimizerEntries(plan: TrainPlan, name: string): string[] {
   if (plan.config.optimizer === 'adamw') return [momentumName(name), secondMomentName(name)];
   return plan.config.momentum > 0 ? [momentumName(name)] : [];
@@ -132,7 +138,7 @@ interface Outcome {
  */
 function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Parameters<StepSpec['program']>[0]): Outcome {
   const masks = gateMasks(plan, state);
-  const weights = gatedWeights(plan, masks, state, constants);
+  const weights = gatedWeights(plan, masks, state);
   const values = ownValues(plan.trained, state);
   const running = ownValues(plan.statistics, state);
   const leaves: [string, Tensor][] = [
