@@ -66,6 +66,7 @@ export interface Engine {
   readonly id: EngineId;
   readonly description: string;
   readonly layout: ActivationLayout;
+  /** Takes the arrays over: entries that steps write are changed in place. */
   createState(initial: Record<string, FloatTensor>): EngineState;
   compile(spec: StepSpec, state: EngineState): Promise<CompiledStep>;
   dispose(): void;

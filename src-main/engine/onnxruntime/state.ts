@@ -18,7 +18,7 @@ export class RuntimeState implements EngineState {
       if (elementCount(shape) !== data.length) {
         throw new TapsError('internal', `State entry ${name} has ${String(data.length)} values for shape [${shape.join(', ')}].`, '');
       }
-      this.#entries.set(name, { shape, current: tensorOf(data.slice(), shape), spare: undefined });
+      this.#entries.set(name, { shape, current: tensorOf(data, shape), spare: undefined });
     }
   }
 

@@ -70,7 +70,11 @@ export function initialState(plan: TrainPlan): Record<string, FloatTensor> {
     state[deltaName(name)] = zeros(shape);
     state[baseName(name)] = baseValue(base, name);
   }
-  for (const { name } of [...plan.trained, ...plan.statistics]) state[valueName(name)] = baseValue(base, name);
+  for (const { name } of [...plan.trained, ...plan.statistics]) {
+    const { shape, data } = baseValue(base, name);
+    // The state belongs to the engine; the base stays as it is.
+    state[valueName(name)] = { shape, data: data.slice() };
+  }
   const { features } = base.head;
   const bound = 1 / Math.sqrt(features);
   const stream = new RandomStream(config.seed, 'head');
