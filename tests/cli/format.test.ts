@@ -42,8 +42,8 @@ test('a full-fine-tuning total does not pay for the base, the others do', () => 
 
 test('progress lines name epoch, step, loss, accuracy, gates, speed and time left', () => {
   const progress = { epoch: 1, epochs: 5, step: 20, steps: 50, loss: 1.2345, accuracy: 0.5, validationAccuracy: 0.4, openLayers: 3, totalLayers: 15, imagesPerSecond: 81.4, etaSeconds: 61, residentBytes: 0 };
-  assert.equal(progressLine(progress, true), 'epoch 2/5 · step 20/50 · loss 1.234 · accuracy 50.0 % · validation 40.0 % · open 3/15 · 81 images/s · 1:01 min left');
-  assert.equal(progressLine({ ...progress, validationAccuracy: null, etaSeconds: null }, false), 'epoch 2/5 · step 20/50 · loss 1.234 · accuracy 50.0 % · 81 images/s');
+  assert.equal(progressLine(progress, true), 'epoch 2/5 · 1:01 min left · loss 1.234 · accuracy 50.0 % · open 3/15 · validation 40.0 % · 81 images/s · step 20/50');
+  assert.equal(progressLine({ ...progress, validationAccuracy: null, etaSeconds: null }, false), 'epoch 2/5 · loss 1.234 · accuracy 50.0 % · 81 images/s · step 20/50');
   const metrics = { epoch: 8, trainLoss: 1, trainAccuracy: 0.25, validationLoss: 1, validationAccuracy: 0.5, openLayers: 3, openBytes: 2000, learningRate: 0.1, seconds: 2, scores: [] };
   assert.equal(epochLine(metrics, 10, 15, true), 'epoch  9/10 · loss 1.000 · accuracy 25.0 % · validation 50.0 % · open 3/15 · 2.00 kB · 2.0 s');
   assert.equal(bar(0.5, 4), '[##--]');

@@ -3,7 +3,7 @@ import type { EpochMetrics, TrainProgress } from '../../contract/training.ts';
 import { formatBytes, formatDuration, formatPercent } from '../format/units.ts';
 import type { Terminal } from './terminal.ts';
 
-const BAR_CELLS = 24;
+const BAR_CELLS = 16;
 
 /** @param fraction 0..1 */
 export function bar(fraction: number, cells = BAR_CELLS): string {
@@ -11,18 +11,14 @@ export function bar(fraction: number, cells = BAR_CELLS): string {
   return `[${'#'.repeat(filled)}${'-'.repeat(cells - filled)}]`;
 }
 
-/** The line of a running training, without the bar. Gates are named only where the method has them. */
+/** The line of a running training, without the bar; what matters most first, for a narrow window cuts the end off. Gates are named only where the method has them. */
 export function progressLine(progress: TrainProgress, gates: boolean): string {
-  const parts = [
-    `epoch ${progress.epoch + 1}/${progress.epochs}`,
-    `step ${progress.step}/${progress.steps}`,
-    `loss ${progress.loss.toFixed(3)}`,
-    `accuracy ${formatPercent(progress.accuracy)}`,
-  ];
-  if (progress.validationAccuracy !== null) parts.push(`validation ${formatPercent(progress.validationAccuracy)}`);
-  if (gates) parts.push(`open ${progress.openLayers}/${progress.totalLayers}`);
-  parts.push(`${Math.round(progress.imagesPerSecond)} images/s`);
+  const parts = [`epoch ${progress.epoch + 1}/${progress.epochs}`];
   if (progress.etaSeconds !== null) parts.push(`${formatDuration(progress.etaSeconds)} left`);
+  parts.push(`loss ${progress.loss.toFixed(3)}`, `accuracy ${formatPercent(progress.accuracy)}`);
+  if (gates) parts.push(`open ${progress.openLayers}/${progress.totalLayers}`);
+  if (progress.validationAccuracy !== null) parts.push(`validation ${formatPercent(progress.validationAccuracy)}`);
+  parts.push(`${Math.round(progress.imagesPerSecond)} images/s`, `step ${progress.step}/${progress.steps}`);
   return parts.join(' · ');
 }
 
