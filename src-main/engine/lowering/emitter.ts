@@ -12,6 +12,8 @@ export class Emitter {
   readonly initializers = new Map<string, HostTensor>();
   readonly #constants = new Map<string, string>();
   readonly #memo = new Map<string, string[]>();
+  /** Of outputs of reshapes: what was reshaped, and its shape. */
+  readonly #reshaped = new Map<string, { value: string; shape: readonly number[] }>();
   #next = 0;
 
   /**
@@ -36,10 +38,17 @@ export class Emitter {
     return output;
   }
 
-  /** Reshape; returns the value itself when the shape is known to be the same. */
+  /**
+   * Reshape; returns the value itself when the shape is known to be the same. A chain of reshapes becomes one, and one that goes
+   * back to where it came from none: what forward and backward write alike is then recognised as the same.
+   */
   reshape(value: string, from: readonly number[], to: readonly number[]): string {
-    if (from.length === to.length && from.every((size, axis) => size === to[axis])) return value;
-    return this.one('Reshape', [value, this.int64(to)]);
+    const origin = this.#reshaped.get(value);
+    const source = origin?.value ?? value;
+    if (sameShape(origin?.shape ?? from, to)) return source;
+    const output = this.one('Reshape', [source, this.int64(to)]);
+    this.#reshaped.set(output, { value: source, shape: origin?.shape ?? from });
+    return output;
   }
 
   /** Transpose; the identity permutation costs nothing, and moving only axes of size 1 becomes a reshape. */
@@ -83,6 +92,10 @@ export class Emitter {
     this.#constants.set(key, name);
     return name;
   }
+}
+
+function sameShape(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((size, axis) => size === b[axis]);
 }
 
 function encodeAttributes(attributes: Attributes): Record<string, AttributeValue> {

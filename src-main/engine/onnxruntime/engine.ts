@@ -60,7 +60,8 @@ export class RuntimeEngine implements Engine {
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
         enableCpuMemArena: true,
-        enableMemPattern: true,
+        // A planned single block is larger than what is alive at any time, and brings no speed here.
+        enableMemPattern: false,
         logSeverityLevel: 3,
         ...(this.#options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: this.#options.profile }),
       });
