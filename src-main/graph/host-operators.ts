@@ -1,151 +1,199 @@
 /** @file Shape arithmetic: operators on values that are known before anything runs. Integers and small constants only. */
+import { TapsError } from '../contract/errors.ts';
 import { elementCount, type HostTensor } from '../contract/tensors.ts';
+import { allPositions, axisOf, boundedCount, broadcastShape, hostOf, MAX_HOST_ELEMENTS, numbersOf, pick, spread, TooLargeForHost } from './host-values.ts';
+import { dtypeOf } from './onnx/tensor.ts';
 import type { GraphNode } from './types.ts';
 
-type Hosts = (HostTensor | undefined)[];
-
-const numbers = (tensor: HostTensor | undefined): number[] => (tensor === undefined ? [] : Array.from(tensor.data as Iterable<number | bigint>, Number));
-
-function int(values: readonly number[], shape: readonly number[]): HostTensor {
-  return { dtype: 'int64', shape, data: BigInt64Array.from(values, (value) => BigInt(Math.trunc(value))) };
-}
-function like(source: HostTensor | undefined, values: readonly number[], shape: readonly number[]): HostTensor {
-  if (source === undefined || source.dtype === 'int64' || source.dtype === 'int32' || source.dtype === 'bool') return int(values, shape);
-  return { dtype: 'float32', shape, data: Float32Array.from(values) };
-}
-
-/** Elementwise with broadcasting. */
-function binary(hosts: Hosts, compute: (a: number, b: number) => number): HostTensor {
-  const [a, b] = hosts;
-  const shape = broadcastShape(a?.shape ?? [], b?.shape ?? []);
-  const left = spread(a, shape);
-  const right = spread(b, shape);
-  return like(a, left.map((value, index) => compute(value, right[index] ?? 0)), shape);
+interface Arguments {
+  node: GraphNode;
+  /** Input that must be present. */
+  input: (index: number) => HostTensor;
+  /** Numbers of an optional input. */
+  optional: (index: number) => number[] | undefined;
+  /** In order, without the omitted ones. */
+  present: HostTensor[];
+  /** Most elements of a result. */
+  limit: number;
 }
 
-function broadcastShape(a: readonly number[], b: readonly number[]): number[] {
-  const rank = Math.max(a.length, b.length);
-  return Array.from({ length: rank }, (_, axis) => Math.max(a[axis - rank + a.length] ?? 1, b[axis - rank + b.length] ?? 1));
+/** Turning and slicing large weights is the engine's work. */
+const MAX_REARRANGED = 4096;
+
+function binary({ present, limit }: Arguments, compute: (a: number, b: number, integer: boolean) => number): HostTensor {
+  const [first, ...others] = present;
+  if (first === undefined) throw new Error('no input');
+  const integer = !first.dtype.startsWith('float');
+  return others.reduce((a, b) => {
+    const shape = broadcastShape(a.shape, b.shape);
+    const right = spread(b, shape, limit);
+    return hostOf(first.dtype, shape, spread(a, shape, limit).map((value, index) => compute(value, right[index] ?? 0, integer)));
+  }, first);
 }
 
-function spread(tensor: HostTensor | undefined, shape: readonly number[]): number[] {
-  const values = numbers(tensor);
-  const own = tensor?.shape ?? [];
-  return Array.from({ length: elementCount(shape) }, (_, flat) => {
-    let rest = flat;
-    let index = 0;
-    let stride = 1;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      const size = shape[axis] ?? 1;
-      const position = rest % size;
-      rest = Math.floor(rest / size);
-      const ownSize = own[axis - shape.length + own.length] ?? 1;
-      if (ownSize > 1) index += position * stride;
-      stride *= ownSize;
-    }
-    return values[index] ?? 0;
-  });
+function unary({ input }: Arguments, compute: (x: number) => number): HostTensor {
+  const x = input(0);
+  return hostOf(x.dtype, x.shape, numbersOf(x).map(compute));
 }
 
-function attributeInt(node: GraphNode, name: string, fallback: number): number {
+function attributeInt({ node }: Arguments, name: string, fallback: number): number {
   const attribute = node.attributes[name];
   return attribute?.kind === 'int' ? attribute.value : fallback;
 }
-function attributeInts(node: GraphNode, name: string): number[] | undefined {
+function attributeInts({ node }: Arguments, name: string): number[] | undefined {
   const attribute = node.attributes[name];
   return attribute?.kind === 'ints' ? attribute.value : undefined;
 }
 
-type HostOperator = (node: GraphNode, inputs: Hosts) => HostTensor[];
+/** Positions that a slice takes from an axis (ONNX Slice-13: ends beyond the axis are clamped). */
+function slicePositions(size: number, start: number, end: number, step: number): number[] {
+  if (!Number.isInteger(step) || step === 0) throw new Error(`a slice with step ${String(step)}`);
+  const clamp = (position: number, low: number, high: number): number => Math.min(Math.max(position < 0 ? position + size : position, low), high);
+  const [from, to] = step > 0 ? [clamp(start, 0, size), clamp(end, 0, size)] : [clamp(start, 0, size - 1), clamp(end, -1, size - 1)];
+  const positions: number[] = [];
+  for (let index = from; step > 0 ? index < to : index > to; index += step) positions.push(index);
+  return positions;
+}
 
-const HOST_OPERATORS: Record<string, HostOperator> = {
-  Identity: (_node, [x]) => (x === undefined ? [] : [x]),
-  Cast: (node, [x]) => {
-    const to = attributeInt(node, 'to', 1);
-    const values = numbers(x);
-    const shape = x?.shape ?? [];
-    if (to === 1 || to === 10 || to === 11) return [{ dtype: 'float32', shape, data: Float32Array.from(values) }];
-    return [int(to === 9 ? values.map((value) => (value === 0 ? 0 : 1)) : values, shape)];
+/** undefined: known in principle, but the engine's work. */
+type HostOperator = (args: Arguments) => HostTensor | undefined;
+
+const HOST_OPERATORS: Readonly<Record<string, HostOperator>> = {
+  Identity: ({ input }) => input(0),
+  Cast: (args) => {
+    const x = args.input(0);
+    const dtype = dtypeOf(attributeInt(args, 'to', 1), args.node.name);
+    return dtype === x.dtype ? x : hostOf(dtype, x.shape, numbersOf(x));
   },
-  Add: (_node, inputs) => [binary(inputs, (a, b) => a + b)],
-  Sub: (_node, inputs) => [binary(inputs, (a, b) => a - b)],
-  Mul: (_node, inputs) => [binary(inputs, (a, b) => a * b)],
-  Div: (_node, inputs) => [binary(inputs, (a, b) => (inputs[0]?.dtype === 'float32' ? a / b : Math.trunc(a / b)))],
-  Min: (_node, inputs) => [binary(inputs, Math.min)],
-  Max: (_node, inputs) => [binary(inputs, Math.max)],
-  Pow: (_node, inputs) => [binary(inputs, (a, b) => a ** b)],
-  Equal: (_node, inputs) => [binary(inputs, (a, b) => (a === b ? 1 : 0))],
-  Sqrt: (_node, [x]) => [like(x, numbers(x).map(Math.sqrt), x?.shape ?? [])],
-  Neg: (_node, [x]) => [like(x, numbers(x).map((value) => -value), x?.shape ?? [])],
-  Where: (_node, [condition, yes, no]) => {
-    const shape = broadcastShape(broadcastShape(condition?.shape ?? [], yes?.shape ?? []), no?.shape ?? []);
-    const [mask, a, b] = [spread(condition, shape), spread(yes, shape), spread(no, shape)];
-    return [like(yes, mask.map((value, index) => (value === 0 ? (b[index] ?? 0) : (a[index] ?? 0))), shape)];
+  Add: (args) => binary(args, (a, b) => a + b),
+  Sub: (args) => binary(args, (a, b) => a - b),
+  Mul: (args) => binary(args, (a, b) => a * b),
+  Div: (args) => binary(args, (a, b, integer) => (integer ? Math.trunc(a / b) : a / b)),
+  Min: (args) => binary(args, (a, b) => Math.min(a, b)),
+  Max: (args) => binary(args, (a, b) => Math.max(a, b)),
+  Pow: (args) => binary(args, (a, b) => a ** b),
+  Equal: (args) => {
+    const same = binary(args, (a, b) => (a === b ? 1 : 0));
+    return hostOf('bool', same.shape, numbersOf(same));
   },
-  Shape: (_node, [x]) => [int([...(x?.shape ?? [])], [x?.shape.length ?? 0])],
-  Gather: (node, [x, index]) => {
-    const shape = x?.shape ?? [];
-    const axis = (attributeInt(node, 'axis', 0) + shape.length) % Math.max(shape.length, 1);
-    const size = shape[axis] ?? 1;
-    const inner = elementCount(shape.slice(axis + 1));
-    const outer = elementCount(shape.slice(0, axis));
-    const values = numbers(x);
-    const picks = numbers(index).map((pick) => (pick + size) % size);
-    const result: number[] = [];
-    for (let o = 0; o < outer; o++) for (const pick of picks) for (let i = 0; i < inner; i++) result.push(values[(o * size + pick) * inner + i] ?? 0);
-    return [like(x, result, [...shape.slice(0, axis), ...(index?.shape ?? []), ...shape.slice(axis + 1)])];
+  Sqrt: (args) => unary(args, Math.sqrt),
+  Neg: (args) => unary(args, (x) => -x),
+  Where: ({ input, limit }) => {
+    const [condition, yes, no] = [input(0), input(1), input(2)];
+    const shape = broadcastShape(broadcastShape(condition.shape, yes.shape), no.shape);
+    const [a, b] = [spread(yes, shape, limit), spread(no, shape, limit)];
+    return hostOf(yes.dtype, shape, spread(condition, shape, limit).map((value, index) => (value === 0 ? b[index] : a[index]) ?? 0));
   },
-  Concat: (_node, inputs) => {
-    const parts = inputs.map(numbers).flat();
-    return [like(inputs[0], parts, [parts.length])];
+  Shape: ({ input }) => {
+    const { shape } = input(0);
+    return hostOf('int64', [shape.length], shape);
   },
-  Unsqueeze: (node, [x, axes]) => {
-    const wanted = axes === undefined ? (attributeInts(node, 'axes') ?? []) : numbers(axes);
-    const rank = (x?.shape.length ?? 0) + wanted.length;
-    const at = new Set(wanted.map((axis) => (axis + rank) % rank));
-    const sizes = [...(x?.shape ?? [])];
-    return [like(x, numbers(x), Array.from({ length: rank }, (_, axis) => (at.has(axis) ? 1 : (sizes.shift() ?? 1))))];
+  Gather: (args) => {
+    const [x, index] = [args.input(0), args.input(1)];
+    const axis = axisOf(attributeInt(args, 'axis', 0), x.shape.length);
+    const shape = [...x.shape.slice(0, axis), ...index.shape, ...x.shape.slice(axis + 1)];
+    boundedCount(shape, args.limit);
+    const positions = numbersOf(index).map((position) => axisOf(position, x.shape[axis] ?? 0));
+    return hostOf(x.dtype, shape, pick(x, allPositions(x.shape).with(axis, positions)));
   },
-  Squeeze: (_node, [x]) => [like(x, numbers(x), (x?.shape ?? []).filter((size) => size !== 1))],
-  Reshape: (_node, [x, target]) => {
-    const values = numbers(x);
-    const shape = numbers(target).map((size, axis) => (size === 0 ? (x?.shape[axis] ?? 0) : size));
+  Concat: (args) => {
+    const first = args.input(0);
+    const axis = axisOf(attributeInt(args, 'axis', 0), first.shape.length);
+    if (args.present.some(({ shape }) => shape.length !== first.shape.length || shape.some((size, at) => at !== axis && size !== first.shape[at]))) throw new Error('parts of different shape');
+    const shape = first.shape.with(axis, args.present.reduce((sum, part) => sum + (part.shape[axis] ?? 0), 0));
+    boundedCount(shape, args.limit);
+    const parts = args.present.map((part) => ({ values: numbersOf(part), run: elementCount(part.shape.slice(axis)) }));
+    const outer = elementCount(first.shape.slice(0, axis));
+    return hostOf(first.dtype, shape, Array.from({ length: outer }, (_, row) => parts.flatMap(({ values, run }) => values.slice(row * run, (row + 1) * run))).flat());
+  },
+  Unsqueeze: (args) => {
+    const x = args.input(0);
+    const axes = args.optional(1) ?? attributeInts(args, 'axes') ?? [];
+    const rank = x.shape.length + axes.length;
+    const wanted = new Set(axes.map((axis) => axisOf(axis, rank)));
+    const sizes = [...x.shape];
+    return { ...x, shape: Array.from({ length: rank }, (_, axis) => (wanted.has(axis) ? 1 : (sizes.shift() ?? 1))) };
+  },
+  Squeeze: (args) => {
+    const x = args.input(0);
+    const axes = (args.optional(1) ?? attributeInts(args, 'axes'))?.map((axis) => axisOf(axis, x.shape.length));
+    if (axes?.some((axis) => x.shape[axis] !== 1) === true) throw new Error(`axes [${axes.join(', ')}] of [${x.shape.join(', ')}] are not all of size 1`);
+    return { ...x, shape: x.shape.filter((size, axis) => (axes === undefined ? size !== 1 : !axes.includes(axis))) };
+  },
+  Reshape: (args) => {
+    const x = args.input(0);
+    const keepZero = attributeInt(args, 'allowzero', 0) === 1;
+    const shape = numbersOf(args.input(1)).map((size, axis) => (size === 0 && !keepZero ? (x.shape[axis] ?? 0) : size));
     const unknown = shape.indexOf(-1);
-    if (unknown >= 0) shape[unknown] = values.length / -elementCount(shape);
-    return [like(x, values, shape)];
+    if (unknown >= 0) shape[unknown] = x.data.length / boundedCount(shape.toSpliced(unknown, 1), Number.MAX_SAFE_INTEGER);
+    if (boundedCount(shape, Number.MAX_SAFE_INTEGER) !== x.data.length) throw new Error(`[${x.shape.join(', ')}] does not reshape to [${shape.join(', ')}]`);
+    return { ...x, shape };
   },
-  Slice: (_node, [x, starts, ends, axes, steps]) => {
-    const values = numbers(x);
-    if ((x?.shape.length ?? 0) !== 1 || (numbers(axes)[0] ?? 0) !== 0) throw new Error('Only vectors of shape arithmetic are sliced.');
-    const clamp = (position: number): number => Math.min(Math.max(position < 0 ? position + values.length : position, 0), values.length);
-    const step = numbers(steps)[0] ?? 1;
-    const from = clamp(numbers(starts)[0] ?? 0);
-    const to = clamp(numbers(ends)[0] ?? values.length);
-    const result: number[] = [];
-    for (let index = from; step > 0 && index < to; index += step) result.push(values[index] ?? 0);
-    return [like(x, result, [result.length])];
+  Slice: (args) => {
+    const x = args.input(0);
+    if (x.data.length > MAX_REARRANGED) return undefined;
+    const [starts, ends] = [numbersOf(args.input(1)), numbersOf(args.input(2))];
+    const axes = args.optional(3) ?? starts.map((_, index) => index);
+    const steps = args.optional(4);
+    const sources = allPositions(x.shape);
+    axes.forEach((given, index) => {
+      const axis = axisOf(given, x.shape.length);
+      sources[axis] = slicePositions(x.shape[axis] ?? 0, starts[index] ?? 0, ends[index] ?? 0, steps?.[index] ?? 1);
+    });
+    return hostOf(x.dtype, sources.map(({ length }) => length), pick(x, sources));
   },
-  ConstantOfShape: (node, [target]) => {
-    const shape = numbers(target);
-    const attribute = node.attributes['value'];
-    const fill = attribute?.kind === 'tensor' ? Number(attribute.value.data[0] ?? 0) : 0;
-    const source = attribute?.kind === 'tensor' ? attribute.value : { dtype: 'float32' as const, shape: [], data: Float32Array.of(0) };
-    return [like(source, Array<number>(elementCount(shape)).fill(fill), shape)];
+  Transpose: (args) => {
+    const x = args.input(0);
+    if (x.data.length > MAX_REARRANGED) return undefined;
+    const permutation = attributeInts(args, 'perm')?.map((axis) => axisOf(axis, x.shape.length)) ?? x.shape.map((_, axis) => axis).reverse();
+    if (new Set(permutation).size !== x.shape.length) throw new Error(`[${permutation.join(', ')}] is not an order of ${String(x.shape.length)} axes`);
+    return hostOf(x.dtype, permutation.map((axis) => x.shape[axis] ?? 1), pick(x, allPositions(x.shape), permutation));
   },
-  Range: (_node, [start, limit, delta]) => {
-    const [from = 0, to = 0, step = 1] = [numbers(start)[0], numbers(limit)[0], numbers(delta)[0]];
-    const result: number[] = [];
-    for (let value = from; step > 0 ? value < to : value > to; value += step) result.push(value);
-    return [like(start, result, [result.length])];
+  ConstantOfShape: ({ node, input, limit }) => {
+    const shape = numbersOf(input(0));
+    const { value } = node.attributes;
+    const count = boundedCount(shape, limit);
+    const [dtype, fill] = value?.kind === 'tensor' ? [value.value.dtype, numbersOf(value.value)[0] ?? 0] : (['float32', 0] as const);
+    return hostOf(dtype, shape, Array<number>(count).fill(fill));
   },
-  Expand: (_node, [x, target]) => {
-    const shape = broadcastShape(x?.shape ?? [], numbers(target));
-    return [like(x, spread(x, shape), shape)];
+  Range: ({ input, limit }) => {
+    const [start, end, step] = [0, 1, 2].map((index) => numbersOf(input(index))[0] ?? Number.NaN) as [number, number, number];
+    if (step === 0) throw new Error('a range with step 0');
+    const count = Math.max(Math.ceil((end - start) / step), 0);
+    boundedCount([count], limit);
+    return hostOf(input(0).dtype, [count], Array.from({ length: count }, (_, index) => start + index * step));
+  },
+  Expand: ({ input, limit }) => {
+    const x = input(0);
+    const shape = broadcastShape(x.shape, numbersOf(input(1)));
+    return hostOf(x.dtype, shape, spread(x, shape, limit));
   },
 };
 
-/** Result of a node whose present inputs are all known, or undefined when it must run on the engine. */
-export function evaluateOnHost(node: GraphNode, inputs: Hosts): HostTensor[] | undefined {
-  if (inputs.length === 0 && node.op !== 'ConstantOfShape') return undefined;
-  return HOST_OPERATORS[node.op]?.(node, inputs);
+/**
+ * Result of a node whose present inputs are all known, or undefined when it must run on the engine.
+ * @param limit most elements of the result, checked before it is made; larger ones are the engine's work
+ * @throws TapsError `model-unsupported` when the arithmetic has no result (wrong shapes, division by zero)
+ */
+export function evaluateOnHost(node: GraphNode, inputs: readonly (HostTensor | undefined)[], limit = MAX_HOST_ELEMENTS): HostTensor[] | undefined {
+  const operator = Object.hasOwn(HOST_OPERATORS, node.op) ? HOST_OPERATORS[node.op] : undefined;
+  const present = inputs.filter((tensor) => tensor !== undefined);
+  if (operator === undefined || present.length === 0) return undefined;
+  const input = (index: number): HostTensor => {
+    const tensor = inputs[index];
+    if (tensor === undefined) throw new Error(`input ${String(index)} is missing`);
+    return tensor;
+  };
+  const optional = (index: number): number[] | undefined => {
+    const tensor = inputs[index];
+    return tensor === undefined ? undefined : numbersOf(tensor);
+  };
+  try {
+    const result = operator({ node, input, optional, present, limit });
+    return result === undefined ? undefined : [result];
+  } catch (error) {
+    if (error instanceof TooLargeForHost) return undefined;
+    if (error instanceof TapsError) throw error;
+    throw new TapsError('model-unsupported', `Node ${node.name} (${node.op}) cannot be evaluated: ${error instanceof Error ? error.message : String(error)}.`, 'Export the model again, with constant folding.', { cause: error });
+  }
 }

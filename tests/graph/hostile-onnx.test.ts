@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import { WireType } from '@bufbuild/protobuf/wire';
 import fc from 'fast-check';
 import { TapsError } from '../../src-main/contract/errors.ts';
 import { analyseBase } from '../../src-main/graph/analyse/analyse-base.ts';
@@ -10,6 +10,7 @@ import { serializeOnnx } from '../../src-main/graph/onnx/encode.ts';
 import { parseOnnx } from '../../src-main/graph/parse-onnx.ts';
 import { joinWeights, splitWeights } from '../../src-main/graph/topology.ts';
 import type { Graph } from '../../src-main/graph/types.ts';
+import { int, model, nested, node, text, type Write } from './onnx-builder.ts';
 
 const file = readFileSync(new URL('../fixtures/taps/record/convnet.onnx', import.meta.url));
 
@@ -24,33 +25,6 @@ function attempt(bytes: Uint8Array): string {
     return error.code;
   }
 }
-
-type Write = (out: BinaryWriter) => void;
-function nested(out: BinaryWriter, field: number, write: Write): void {
-  out.tag(field, WireType.LengthDelimited).fork();
-  write(out);
-  out.join();
-}
-const text = (out: BinaryWriter, field: number, value: string): BinaryWriter => out.tag(field, WireType.LengthDelimited).string(value);
-const int = (out: BinaryWriter, field: number, value: number): BinaryWriter => out.tag(field, WireType.Varint).int64(value);
-
-/** A model whose graph and top level are filled by hand. */
-function model(graph: Write, opset = 17, top: Write = () => undefined): Uint8Array {
-  const out = new BinaryWriter();
-  int(out, 1, 8);
-  nested(out, 7, graph);
-  nested(out, 8, (inner) => int(inner, 2, opset));
-  top(out);
-  return out.finish();
-}
-const node = (out: BinaryWriter, op: string, more: Write = () => undefined): void => {
-  nested(out, 1, (inner) => {
-    text(inner, 1, 'input');
-    text(inner, 2, 'output');
-    text(inner, 4, op);
-    more(inner);
-  });
-};
 
 function refusal(bytes: Uint8Array, pattern: RegExp): void {
   assert.throws(() => parseOnnx(bytes), (error: unknown) => {
@@ -103,6 +77,61 @@ describe('damaged files', () => {
     refusal(linked([['nothing', 'z']]), /nothing makes/);
     refusal(linked([['z2', 'a']]), /z is never made|nothing makes/);
     assert.notEqual(attempt(linked([['__proto__', 'constructor'], ['constructor', 'z']])), 'ok');
+  });
+
+  test('a value made from 150 000 others is read without running out of stack', () => {
+    const count = 150_000;
+    const wide = model((graph) => {
+      nested(graph, 1, (n) => { for (let index = 0; index < count; index++) text(n, 1, `v${String(index)}`); text(n, 2, 'output'); text(n, 4, 'Concat'); });
+      for (let index = 0; index < count; index++) nested(graph, 1, (n) => { text(n, 1, 'input'); text(n, 2, `v${String(index)}`); text(n, 4, 'Relu'); });
+      nested(graph, 11, (i) => { text(i, 1, 'input'); });
+      nested(graph, 12, (o) => { text(o, 1, 'output'); });
+    });
+    assert.equal(parseOnnx(wide).nodes.length, count + 1);
+  });
+
+  test('shape arithmetic of a small file neither hangs nor fills the memory', () => {
+    const arithmetic = (op: string, inputs: [string, readonly number[], readonly number[]][], repeat = 1): Graph =>
+      parseOnnx(model((graph) => {
+        for (const [name, shape, values] of inputs) nested(graph, 5, (t) => { for (const size of shape) int(t, 1, size); int(t, 2, 7); text(t, 8, name); for (const value of values) int(t, 7, value); });
+        for (let index = 0; index < repeat; index++) nested(graph, 1, (n) => { for (const [name] of inputs) text(n, 1, name); text(n, 2, `r${String(index)}`); text(n, 4, op); });
+        nested(graph, 1, (n) => { text(n, 1, 'input'); for (let index = 0; index < repeat; index++) text(n, 1, `r${String(index)}`); text(n, 2, 'output'); text(n, 4, 'Concat'); });
+        nested(graph, 11, (i) => { text(i, 1, 'input'); });
+        nested(graph, 12, (o) => { text(o, 1, 'output'); });
+      }));
+    const elements = ({ initializers }: Graph): number => [...initializers.values()].reduce((sum, { data }) => sum + data.length, 0);
+    const scalars = (...values: number[]): [string, number[], number[]][] => values.map((value, index) => [`s${String(index)}`, [], [value]]);
+    assert.equal(elements(arithmetic('Range', scalars(5, 1, 0))), 3, 'a step of 0');
+    assert.equal(elements(arithmetic('Range', scalars(0, 2 ** 50, 1))), 3);
+    assert.equal(elements(arithmetic('ConstantOfShape', [['shape', [1], [4_000_000_000]]])), 1);
+    assert.equal(elements(arithmetic('ConstantOfShape', [['shape', [2], [-4, -4]]])), 2);
+    assert.equal(elements(arithmetic('Expand', [['one', [], [1]], ['shape', [2], [2 ** 26, 2 ** 26]]])), 3);
+    assert.equal(elements(arithmetic('Range', scalars(0, 10, 1))), 10, 'a small one is evaluated');
+    assert.ok(elements(arithmetic('Range', scalars(0, 4096, 1), 5000)) < 2 ** 21, 'many small ones are not all evaluated');
+  });
+
+  test('nodes of one name are told apart; side results and values made twice are refused', () => {
+    const chain = (extra: Write): Uint8Array =>
+      model((graph) => {
+        for (const [from, to] of [['input', 'a'], ['a', 'output']] as const) nested(graph, 1, (n) => { text(n, 1, from); text(n, 2, to); text(n, 3, 'same'); text(n, 4, 'Relu'); });
+        extra(graph);
+        nested(graph, 11, (i) => { text(i, 1, 'input'); });
+        nested(graph, 12, (o) => { text(o, 1, 'output'); });
+      });
+    const names = parseOnnx(chain(() => undefined)).nodes.map(({ name }) => name);
+    assert.equal(names[0], 'same');
+    assert.equal(new Set(names).size, 2);
+    refusal(chain((graph) => { nested(graph, 5, (t) => { int(t, 1, 1); int(t, 2, 7); int(t, 7, 1); text(t, 8, 'a'); }); }), /a is made twice/);
+    refusal(chain((graph) => { nested(graph, 5, (t) => { int(t, 1, 1); int(t, 2, 7); int(t, 7, 1); }); nested(graph, 1, (n) => { text(n, 1, 'a'); text(n, 2, 'input'); text(n, 4, 'Relu'); }); }), /input is made twice/);
+    refusal(
+      model((graph) => {
+        nested(graph, 1, (n) => { text(n, 1, 'input'); text(n, 2, 'kept'); text(n, 2, 'mask'); text(n, 4, 'Dropout'); });
+        nested(graph, 1, (n) => { text(n, 1, 'kept'); text(n, 1, 'mask'); text(n, 2, 'output'); text(n, 4, 'Mul'); });
+        nested(graph, 11, (i) => { text(i, 1, 'input'); });
+        nested(graph, 12, (o) => { text(o, 1, 'output'); });
+      }),
+      /mask, a side result of Dropout/,
+    );
   });
 
   test('a chain of 10 000 nodes is read without running out of stack', () => {

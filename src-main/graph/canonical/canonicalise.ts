@@ -8,18 +8,23 @@ import { malformed } from '../onnx/limits.ts';
 import type { RawModel } from '../onnx/decode.ts';
 import { SUPPORTED_OPERATORS } from '../operators.ts';
 import type { Graph, GraphNode } from '../types.ts';
-import { rewriteNode } from './rewrite-node.ts';
+import { rewriteNode, withoutEffect } from './rewrite-node.ts';
 import { foldSmallConstants } from './fold-constants.ts';
+import { checkValues, nameNodesApart, onlyFirstOutputs } from './check-graph.ts';
 
 export function canonicalise(raw: RawModel): Graph {
   const initializers = new Map(raw.initializers);
   const alias = new Map<string, string>();
   const nodes: GraphNode[] = [];
-  const constant = (name: string, tensor: HostTensor): string => {
+  const taken = new Set([...initializers.keys(), ...raw.nodes.flatMap(({ outputs }) => outputs)]);
+  const constant = (wanted: string, tensor: HostTensor): string => {
+    let name = wanted;
+    for (let count = 2; taken.has(name); count++) name = `${wanted}_${String(count)}`;
+    taken.add(name);
     initializers.set(name, tensor);
     return name;
   };
-  for (const source of sorted(raw)) {
+  for (const source of onlyFirstOutputs(sorted(raw), raw.outputs)) {
     const node = { ...source, inputs: source.inputs.map((name) => resolve(alias, name)) };
     if (!SUPPORTED_OPERATORS.includes(node.op)) {
       throw new TapsError('model-unsupported', `The model uses the operator ${node.op} (node ${node.name}), which cannot be trained here.`, 'Export the model with the operators listed in docs/models.md.');
@@ -29,7 +34,7 @@ export function canonicalise(raw: RawModel): Graph {
       if (output !== undefined) initializers.set(output, constantValue(node));
       continue;
     }
-    if (node.op === 'Identity' || node.op === 'Dropout') {
+    if (node.op === 'Identity' || node.op === 'Dropout' || withoutEffect(node, initializers)) {
       const [from] = node.inputs;
       const [to] = node.outputs;
       if (from === undefined || to === undefined) throw malformed(`node ${node.name} lacks input or output`);
@@ -56,6 +61,8 @@ export function canonicalise(raw: RawModel): Graph {
   };
   foldSmallConstants(graph);
   dropUnused(graph);
+  nameNodesApart(graph.nodes);
+  checkValues(graph);
   return graph;
 }
 
@@ -76,14 +83,14 @@ function constantValue(node: GraphNode): HostTensor {
 /** Topological order; ONNX demands it, files do not always obey. Refuses cycles, doubly made and missing values. */
 function sorted(raw: RawModel): GraphNode[] {
   const producer = new Map<string, GraphNode>();
+  const known = new Set([...raw.initializers.keys(), ...raw.inputs.map((input) => input.name)]);
   for (const node of raw.nodes) {
     for (const output of node.outputs) {
       if (output === '') continue;
-      if (producer.has(output)) throw malformed(`the value ${output} is made twice`);
+      if (producer.has(output) || known.has(output)) throw malformed(`the value ${output} is made twice`);
       producer.set(output, node);
     }
   }
-  const known = new Set([...raw.initializers.keys(), ...raw.inputs.map((input) => input.name)]);
   const state = new Map<GraphNode, 'open' | 'done'>();
   const order: GraphNode[] = [];
   for (const root of raw.nodes) {
@@ -102,7 +109,8 @@ function sorted(raw: RawModel): GraphNode[] {
         stack.pop();
       } else {
         if (pending.some((other) => state.get(other) === 'open')) throw malformed(`node ${node.name} depends on itself`);
-        stack.push(...pending);
+        // One by one: as arguments of a call, very many would not fit the call stack.
+        for (const other of pending) stack.push(other);
       }
     }
   }

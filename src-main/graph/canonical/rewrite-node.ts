@@ -33,10 +33,20 @@ export function rewriteNode(
   switch (rewritten.op) {
     case 'ReduceMean':
       if (rewritten.inputs.length > 1) axesToAttribute(rewritten, initializers);
+      delete rewritten.attributes['noop_with_empty_axes'];
+      break;
+    case 'ReduceSum':
+      delete rewritten.attributes['noop_with_empty_axes'];
+      if (isEmpty(initializers.get(rewritten.inputs[1] ?? ''))) rewritten.inputs.length = 1;
       break;
     case 'Softmax':
     case 'LogSoftmax':
-      if (opset < 13) softmaxBefore13(rewritten);
+      return opset < 13 ? softmaxBefore13(rewritten) : [rewritten];
+    case 'Shape':
+      return wholeShape(rewritten, constant);
+    case 'Cast':
+      // Concerns 8-bit floats only (opset 19).
+      delete rewritten.attributes['saturate'];
       break;
     case 'Gelu':
       return geluByErf(rewritten, constant);
@@ -82,16 +92,52 @@ function attributeTensor(attribute: AttributeValue, node: GraphNode): HostTensor
 function axesToAttribute(node: GraphNode, initializers: ReadonlyMap<string, HostTensor>): void {
   const [data = '', axesName = ''] = node.inputs;
   node.inputs = [data];
-  delete node.attributes['noop_with_empty_axes'];
   if (axesName === '') return;
   const axes = initializers.get(axesName);
   if (axes === undefined) throw new TapsError('model-unsupported', `Node ${node.name} computes its axes at run time.`, 'Export the model with constant axes.');
-  node.attributes['axes'] = { kind: 'ints', value: Array.from(axes.data as Iterable<bigint | number>, Number) };
+  // No axes mean all axes, which an attribute says by its absence.
+  if (!isEmpty(axes)) node.attributes['axes'] = { kind: 'ints', value: Array.from(axes.data as Iterable<bigint | number>, Number) };
 }
 
-/** Before opset 13, softmax flattened from `axis` (default 1); on the last axis both meanings agree. */
-function softmaxBefore13(node: GraphNode): void {
-  node.attributes['axis'] ??= { kind: 'int', value: 1 };
+const isEmpty = (tensor: HostTensor | undefined): boolean => tensor?.data.length === 0;
+
+/** Reductions over no axes that are told to do nothing then (`noop_with_empty_axes`, ReduceSum-13 and ReduceMean-18). */
+export function withoutEffect({ op, inputs, attributes }: GraphNode, initializers: ReadonlyMap<string, HostTensor>): boolean {
+  const { noop_with_empty_axes: noop, axes } = attributes;
+  if ((op !== 'ReduceMean' && op !== 'ReduceSum') || noop?.kind !== 'int' || noop.value !== 1 || axes !== undefined) return false;
+  const name = inputs[1] ?? '';
+  return name === '' || isEmpty(initializers.get(name));
+}
+
+/**
+ * Before opset 13, softmax (and its logarithm) ran over all axes from `axis` (default 1) on, as if they were one.
+ * Only on the last axis is that today's meaning; which axis is the last is not known here, unless it is −1.
+ */
+function softmaxBefore13(node: GraphNode): GraphNode[] {
+  const axis: AttributeValue = node.attributes['axis'] ?? { kind: 'int', value: 1 };
+  const [x = ''] = node.inputs;
+  const [y = ''] = node.outputs;
+  const last: AttributeValue = { kind: 'int', value: -1 };
+  if (axis.kind === 'int' && axis.value === -1) return [node];
+  const step = (op: string, inputs: string[], label: string, attributes: GraphNode['attributes']): GraphNode => ({ name: `${node.name}/${label}`, op, inputs, outputs: [`${y}/${label}`], attributes });
+  return [
+    step('Flatten', [x], 'flat', { axis }),
+    { ...node, inputs: [`${y}/flat`], outputs: [`${y}/softmax`], attributes: { axis: last } },
+    step('Shape', [x], 'shape', {}),
+    { name: `${node.name}/reshape`, op: 'Reshape', inputs: [`${y}/softmax`, `${y}/shape`], outputs: [y], attributes: {} },
+  ];
+}
+
+/** Shape of some axes (`start` and `end`, opset 15) as a slice of the whole shape. */
+function wholeShape(node: GraphNode, constant: AddConstant): GraphNode[] {
+  const { start, end, ...attributes } = node.attributes;
+  if (start === undefined && end === undefined) return [node];
+  const [y = ''] = node.outputs;
+  const bound = (attribute: AttributeValue | undefined, label: string, fallback: number): string => constant(`${y}/${label}`, int64([attribute?.kind === 'int' ? attribute.value : fallback]));
+  return [
+    { ...node, outputs: [`${y}/whole`], attributes },
+    { name: `${node.name}/slice`, op: 'Slice', inputs: [`${y}/whole`, bound(start, 'start', 0), bound(end, 'end', Number.MAX_SAFE_INTEGER)], outputs: [y], attributes: {} },
+  ];
 }
 
 function padInputs(node: GraphNode): void {

@@ -1,5 +1,6 @@
 /** @file Weights of a LayersModel: shards joined, sizes checked against the bytes, quantised ones expanded. */
 import { elementCount, type FloatTensor } from '../../contract/tensors.ts';
+import { halfToFloat } from '../host-values.ts';
 import { malformedModel, type LayersModelFile, type WeightSpec } from './topology-schema.ts';
 
 const BYTES: Record<string, number> = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 };
@@ -37,14 +38,4 @@ function expand({ dtype, quantization }: WeightSpec, bytes: Uint8Array<ArrayBuff
   const source = quantization.dtype === 'uint8' ? bytes : new Uint16Array(bytes.buffer);
   const { scale = 1, min = 0 } = quantization;
   return Float32Array.from({ length: count }, (_, index) => (source[index] ?? 0) * scale + min);
-}
-
-/** IEEE 754 binary16. */
-function halfToFloat(bits: number): number {
-  const sign = (bits & 0x8000) === 0 ? 1 : -1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }

@@ -16,26 +16,33 @@ export function applyArtifact(base: BaseModel, artifact: TaskArtifact): Graph {
   const initializers = new Map(base.graph.initializers);
   const setWeight = (name: string, tensor: FloatTensor, compute: (own: Float32Array) => Float32Array): void => {
     const own = initializers.get(name);
-    if (own === undefined || own.shape.length !== tensor.shape.length || own.shape.some((size, axis) => size !== tensor.shape[axis])) {
-      throw new TapsError('base-mismatch', `The task changes ${name} [${tensor.shape.join(', ')}]; the base has ${own === undefined ? 'no such tensor' : `[${own.shape.join(', ')}]`}.`, 'Use the base that the task was learnt on.');
+    if (own?.dtype !== 'float32' || !isShape(own.shape, tensor.shape)) {
+      throw new TapsError('base-mismatch', `The task changes ${name} [${tensor.shape.join(', ')}]; the base has ${own === undefined ? 'no such tensor' : `${own.dtype} [${own.shape.join(', ')}]`}.`, 'Use the base that the task was learnt on.');
     }
     initializers.set(name, { dtype: 'float32', shape: own.shape, data: compute(own.data as Float32Array) });
   };
   for (const [name, delta] of artifact.deltas) setWeight(name, delta, (own) => own.map((value, index) => value + (delta.data[index] ?? 0)));
   for (const [name, value] of artifact.replaced) setWeight(name, value, () => value.data);
 
+  checkHead(base, artifact);
   const headNodes = new Set(base.head.nodeNames);
-  const nodes: GraphNode[] = base.graph.nodes.filter((node) => !headNodes.has(node.name));
-  const unused = (wanted: string): string => (initializers.has(wanted) ? `${wanted}.task` : wanted);
-  const weightName = unused('head.weight');
-  const biasName = unused('head.bias');
+  const kept = base.graph.nodes.filter((node) => !headNodes.has(node.name));
+  // The old head is gone, but other values, nodes and tensors of the base may have the names of the new one.
+  const values = new Set([...initializers.keys(), ...base.graph.inputs.map(({ name }) => name), ...kept.flatMap(({ outputs }) => outputs)]);
+  const weightName = unlike('head.weight', values);
+  const biasName = unlike('head.bias', values);
+  const inner = values.has(LOGITS) ? unlike(`${LOGITS}.base`, values) : LOGITS;
+  const renamed = (name: string): string => (name === LOGITS ? inner : name);
+  const nodes: GraphNode[] = kept.map((node) => ({ ...node, inputs: node.inputs.map(renamed), outputs: node.outputs.map(renamed) }));
   const host = ({ shape, data }: FloatTensor): HostTensor => ({ dtype: 'float32', shape, data });
+  const clash = initializers.get(LOGITS);
+  if (clash !== undefined && initializers.delete(LOGITS)) initializers.set(inner, clash);
   initializers.set(weightName, host(artifact.head.weight));
   initializers.set(biasName, host(artifact.head.bias));
   nodes.push({
-    name: 'head',
+    name: unlike('head', new Set(kept.map(({ name }) => name))),
     op: 'Gemm',
-    inputs: [base.head.featureValue, weightName, biasName],
+    inputs: [renamed(base.head.featureValue), weightName, biasName],
     outputs: [LOGITS],
     attributes: { transB: { kind: 'int', value: 1 } },
   });
@@ -43,7 +50,7 @@ export function applyArtifact(base: BaseModel, artifact: TaskArtifact): Graph {
   if (image === undefined) throw new TapsError('model-malformed', 'The base has no input.', 'Import it again.');
   const graph: Graph = {
     name: 'taps-task',
-    inputs: [{ ...image, shape: ['batch', 3, ...image.shape.slice(2)] }],
+    inputs: [{ ...image, name: renamed(image.name), shape: ['batch', 3, ...image.shape.slice(2)] }],
     outputs: [{ name: LOGITS, dtype: 'float32', shape: ['batch', artifact.classNames.length] }],
     nodes,
     initializers,
@@ -51,6 +58,26 @@ export function applyArtifact(base: BaseModel, artifact: TaskArtifact): Graph {
   };
   dropUnused(graph);
   return graph;
+}
+
+function isShape(own: readonly number[], other: readonly number[]): boolean {
+  return own.length === other.length && own.every((size, axis) => size === other[axis]);
+}
+
+/** `wanted`, or a longer name that is not taken. */
+function unlike(wanted: string, taken: ReadonlySet<string>): string {
+  let name = wanted;
+  while (taken.has(name)) name = `${name}.task`;
+  return name;
+}
+
+function checkHead({ head: { features } }: BaseModel, { head, classNames }: TaskArtifact): void {
+  if (isShape(head.weight.shape, [classNames.length, features]) && isShape(head.bias.shape, [classNames.length])) return;
+  throw new TapsError(
+    'base-mismatch',
+    `The task's head is [${head.weight.shape.join(', ')}] and [${head.bias.shape.join(', ')}] for ${String(classNames.length)} classes; the base's feature vector has ${String(features)} numbers.`,
+    'Use the base that the task was learnt on.',
+  );
 }
 
 /** `metadata_props` that readers of exported classifiers look for, all values text or JSON. */
