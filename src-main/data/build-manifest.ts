@@ -1,11 +1,12 @@
 /** @file Listing → manifest: hashes, splits, checks and the dataset's own hash. */
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
-import type { DatasetImage, DatasetManifest, Split } from '../contract/dataset.ts';
+import type { DatasetImage, DatasetManifest, QuarantinedImage, Split } from '../contract/dataset.ts';
 import { splitClass } from '../core/split.ts';
 import { sha256OfBytes, sha256OfFile } from '../platform/hash.ts';
-import type { Listing } from './listing.ts';
+import { storageError } from '../platform/storage-error.ts';
+import type { ListedImage, Listing } from './listing.ts';
 
 export interface ScanOptions {
   /** Of the drawn splits. */
@@ -21,36 +22,100 @@ export interface ScanOptions {
 /** Below this a class is too small for its accuracy to mean much. */
 const FEW_IMAGES = 16;
 
+/** Up to here a file is read at once: for small files a stream costs more than the reading. */
+const WHOLE_BYTES = 4 * 1024 * 1024;
+
+/** Files are hashed this many at a time: the disk, not the processor, is waited for. */
+const PARALLEL = 8;
+
+/** @throws TapsError `dataset-invalid` when nothing can be learnt from it, `cancelled` */
 export async function buildManifest(listing: Listing, options: ScanOptions): Promise<DatasetManifest> {
   requireClasses(listing);
+  // Sorted first, so that nothing depends on the order of a file system or of a CSV's rows.
+  const listed = listing.images.toSorted(byPath);
+  const files = await hashFiles(listing.root, listed, options);
+  const labels = new Map(listing.classes.map((name, label) => [name, label]));
   const images: DatasetImage[] = [];
   const given: (Split | undefined)[] = [];
-  for (const [index, image] of listing.images.entries()) {
-    if (options.signal?.aborted === true) throw new TapsError('cancelled', 'Reading the images was cancelled.', 'Add the task again to start over.');
-    const path = join(listing.root, image.path);
-    images.push({ path: image.path, sha256: await sha256OfFile(path), bytes: (await stat(path)).size, label: listing.classes.indexOf(image.className), split: 'train' });
-    given.push(image.split);
-    options.onProgress?.(index + 1, listing.images.length);
-  }
+  const quarantined = [...listing.quarantined];
+  listed.forEach(({ path, className, split }, index) => {
+    const file = files[index] ?? { reason: 'not read' };
+    if ('reason' in file) quarantined.push({ path, reason: file.reason });
+    else {
+      images.push({ path, ...file, label: labels.get(className) ?? -1, split: 'train' });
+      given.push(split);
+    }
+  });
+  requireReadable(listing, images, quarantined);
   const splitSource = assignSplits(images, given, listing.classes.length, options);
-  images.sort((a, b) => (a.path < b.path ? -1 : a.path > b.path ? 1 : 0));
+  requireTrainingImages(listing, images);
+  quarantined.sort(byPath);
   return {
     version: 1,
     root: listing.root,
     classes: listing.classes,
     images,
-    quarantined: listing.quarantined,
+    quarantined,
     splitSource,
     hash: manifestHash(listing.classes, images),
-    warnings: warningsOf(images, listing),
+    warnings: warningsOf(images, listing.classes, quarantined),
   };
+}
+
+function byPath(a: { path: string }, b: { path: string }): number {
+  return a.path < b.path ? -1 : a.path > b.path ? 1 : 0;
+}
+
+type HashedFile = Pick<DatasetImage, 'sha256' | 'bytes'> | { reason: string };
+
+/** In the order of `images`. A file that cannot be read has a reason instead of a hash. */
+async function hashFiles(root: string, images: readonly ListedImage[], { signal, onProgress }: ScanOptions): Promise<HashedFile[]> {
+  const files = new Array<HashedFile>(images.length);
+  let next = 0;
+  let done = 0;
+  const work = async (): Promise<void> => {
+    for (let index = next++; index < images.length; index = next++) {
+      if (signal?.aborted === true) throw new TapsError('cancelled', 'Reading the images was cancelled.', 'Add the task again to start over.');
+      files[index] = await hashFile(join(root, images[index]?.path ?? ''));
+      onProgress?.(++done, images.length);
+    }
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, work));
+  return files;
+}
+
+async function hashFile(path: string): Promise<HashedFile> {
+  try {
+    const { size } = await stat(path);
+    if (size === 0) return { reason: 'the file is empty' };
+    return { sha256: size <= WHOLE_BYTES ? sha256OfBytes(await readFile(path)) : await sha256OfFile(path), bytes: size };
+  } catch (error) {
+    return { reason: storageError(error, 'read', path).message };
+  }
 }
 
 function requireClasses({ classes, images, root }: Listing): void {
   if (images.length === 0) throw new TapsError('dataset-invalid', `There are no pictures in ${root}.`, 'Use JPEG, PNG, WebP, GIF, TIFF or AVIF files, a folder per class.');
-  const empty = classes.find((name) => !images.some((image) => image.className === name));
+  const present = new Set(images.map((image) => image.className));
+  const empty = classes.find((name) => !present.has(name));
   if (empty !== undefined) throw new TapsError('dataset-invalid', `The class ${empty} has no pictures.`, `Put pictures into ${empty}/ or remove the folder.`);
   if (classes.length < 2) throw new TapsError('dataset-invalid', `There is only one class, ${classes[0] ?? ''}.`, 'Give at least two folders with pictures.');
+}
+
+function requireReadable({ classes, root }: Listing, images: readonly DatasetImage[], quarantined: readonly QuarantinedImage[]): void {
+  const first = quarantined[0];
+  const example = first === undefined ? '' : ` (${first.path}: ${first.reason})`;
+  if (images.length === 0) throw new TapsError('dataset-invalid', `None of the pictures in ${root} can be read${example}.`, 'Check who may read the files.');
+  const labels = new Set(images.map(({ label }) => label));
+  const empty = classes.find((_, label) => !labels.has(label));
+  if (empty !== undefined) throw new TapsError('dataset-invalid', `The class ${empty} has no readable picture${example}.`, `Put readable pictures into ${empty} or remove the class.`);
+}
+
+/** A class that is only tested cannot be learnt. */
+function requireTrainingImages({ classes }: Listing, images: readonly DatasetImage[]): void {
+  const learnt = new Set(images.filter(({ split }) => split === 'train').map(({ label }) => label));
+  const untaught = classes.find((_, label) => !learnt.has(label));
+  if (untaught !== undefined) throw new TapsError('dataset-invalid', `The class ${untaught} has no picture for training.`, `Put some of its pictures into the train split, or remove the class.`);
 }
 
 /** Draws what is not given: everything, or validation (and test) out of the training images. */
@@ -80,7 +145,7 @@ export function manifestHash(classes: readonly string[], images: readonly Datase
   return sha256OfBytes(JSON.stringify([classes, lines]));
 }
 
-function warningsOf(images: readonly DatasetImage[], { classes, quarantined }: Listing): string[] {
+function warningsOf(images: readonly DatasetImage[], classes: readonly string[], quarantined: readonly QuarantinedImage[]): string[] {
   const warnings: string[] = [];
   const byHash = Map.groupBy(images, (image) => image.sha256);
   const twins = [...byHash.values()].filter((group) => group.length > 1);
@@ -90,9 +155,16 @@ function warningsOf(images: readonly DatasetImage[], { classes, quarantined }: L
   if (conflicts.length > 0) warnings.push(`${String(conflicts.length)} picture(s) are in two classes: ${example(conflicts)}`);
   if (leaks.length > 0) warnings.push(`${String(leaks.length)} picture(s) are in two splits, so test results will be too good: ${example(leaks)}`);
   else if (twins.length > 0) warnings.push(`${String(twins.length)} picture(s) occur more than once: ${example(twins)}`);
-  const counts = classes.map((_, label) => images.filter((image) => image.label === label).length);
+  const counts = new Array<number>(classes.length).fill(0);
+  for (const { label } of images) counts[label] = (counts[label] ?? 0) + 1;
+  const some = (names: readonly string[]): string => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${String(names.length - 5)} more` : ''}`;
   const few = classes.filter((_, label) => (counts[label] ?? 0) < FEW_IMAGES);
-  if (few.length > 0) warnings.push(`fewer than ${String(FEW_IMAGES)} pictures in ${few.slice(0, 5).join(', ')}${few.length > 5 ? ` and ${String(few.length - 5)} more` : ''}`);
+  if (few.length > 0) warnings.push(`fewer than ${String(FEW_IMAGES)} pictures in ${some(few)}`);
+  for (const split of ['validation', 'test'] as const) {
+    const present = new Set(images.filter((image) => image.split === split).map(({ label }) => label));
+    const absent = classes.filter((_, label) => !present.has(label));
+    if (present.size > 0 && absent.length > 0) warnings.push(`no ${split} pictures of ${some(absent)}`);
+  }
   if (Math.max(...counts) > 10 * Math.min(...counts)) warnings.push(`classes are very unequal: ${String(Math.min(...counts))} to ${String(Math.max(...counts))} pictures`);
   if (quarantined.length > 0) warnings.push(`${String(quarantined.length)} file(s) left out, for example ${quarantined[0]?.path ?? ''}: ${quarantined[0]?.reason ?? ''}`);
   return warnings;

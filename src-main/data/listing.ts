@@ -1,4 +1,5 @@
 /** @file What a folder or CSV says before any file is read. */
+import { sep } from 'node:path';
 import type { Split, QuarantinedImage } from '../contract/dataset.ts';
 
 /** Extensions that the decoder can read, lower case with dot. */
@@ -36,4 +37,9 @@ export function splitOfName(name: string): Split | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whether a path lies below a folder; both free of links (`realpath`). */
+export function isInside(folder: string, path: string): boolean {
+  return path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
