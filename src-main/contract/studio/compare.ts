@@ -1,0 +1,41 @@
+/** @file Contract: all results of chosen tasks side by side. */
+import { z } from 'zod';
+import type { LayerState, MethodId, TrainConfig } from '../training.ts';
+import { answer, idSchema, request } from './common.ts';
+
+/** One stored result. */
+export interface ComparePoint {
+  deltaId: string;
+  runId: string | null;
+  taskId: string;
+  taskName: string;
+  baseId: string;
+  baseName: string;
+  method: MethodId;
+  /** 0..1; null when never measured. */
+  testAccuracy: number | null;
+  validationAccuracy: number | null;
+  layersOpen: number;
+  layersTotal: number;
+  parameters: number;
+  bytes: number;
+  fullCopyBytes: number;
+  shareOfFullCopy: number;
+  /** Seconds of training; null for an unpacked task. */
+  seconds: number | null;
+  config: TrainConfig | null;
+  layers: LayerState[];
+  isCurrent: boolean;
+  createdAt: number;
+}
+
+export interface CompareView {
+  points: ComparePoint[];
+  /** Per base: bytes of its files, once for all its tasks. */
+  bases: { id: string; name: string; bytes: number; layers: { name: string; parameters: number }[] }[];
+}
+
+export const COMPARE_REQUESTS = {
+  /** All tasks when empty. */
+  'compare.view': request(z.strictObject({ taskIds: z.array(idSchema).max(1000) }), answer<CompareView>()),
+} as const;

@@ -1,0 +1,54 @@
+/** @file Contract: the queue of training runs and what is seen of the one that is going. */
+import { z } from 'zod';
+import type { ErrorEnvelope } from '../errors.ts';
+import type { RunRecord } from '../records.ts';
+import { trainConfigSchema, type EpochMetrics, type TrainConfig, type TrainProgress } from '../training.ts';
+import { answer, EMPTY, idSchema, request } from './common.ts';
+
+export type RunStage = 'queued' | 'decoding' | 'loading' | 'compiling' | 'training' | 'evaluating' | 'saving' | 'ended';
+
+/** A run as the queue shows it. */
+export interface RunView {
+  id: string;
+  taskId: string;
+  taskName: string;
+  baseName: string;
+  config: TrainConfig;
+  status: RunRecord['status'];
+  stage: RunStage;
+  /** Decoding before the first step: pictures done and in all. */
+  decoded: { done: number; total: number } | null;
+  progress: TrainProgress | null;
+  /** Counted from 0 in the queue; null when it is not waiting. */
+  position: number | null;
+  canResume: boolean;
+  failure: ErrorEnvelope | null;
+  startedAt: number;
+  finishedAt: number | null;
+  /** Of the stored result, once done. */
+  deltaId: string | null;
+}
+
+export interface RunDetail {
+  run: RunView;
+  epochs: EpochMetrics[];
+  /** Names of gated layers in forward order: rows of the heat map. */
+  layers: { name: string; parameters: number }[];
+  bestEpoch: number | null;
+}
+
+const ONE = z.strictObject({ runId: idSchema });
+
+export const RUN_REQUESTS = {
+  /** Running first, then waiting in order, then the most recent ended ones. */
+  'run.list': request(EMPTY, answer<RunView[]>()),
+  'run.show': request(ONE, answer<RunDetail>()),
+  'run.start': request(z.strictObject({ taskId: idSchema, config: trainConfigSchema }), answer<RunView>()),
+  'run.resume': request(ONE, answer<RunView>()),
+  'run.pause': request(ONE, answer<{ paused: boolean }>()),
+  'run.continue': request(ONE, answer<{ paused: boolean }>()),
+  /** `keepBest`: ends the run with its best epoch so far as a result. Otherwise it stops with a checkpoint and can be resumed. */
+  'run.stop': request(z.strictObject({ runId: idSchema, keepBest: z.boolean() }), answer<{ stopping: boolean }>()),
+  /** Position 0 is the next to start. Waiting runs only. */
+  'run.move': request(z.strictObject({ runId: idSchema, position: z.number().int().min(0).max(10_000) }), answer<RunView[]>()),
+} as const;
