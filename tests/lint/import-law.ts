@@ -48,6 +48,8 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   supervisor: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: [] },
   services: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'data', 'library', 'platform', 'supervisor', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: ['zod'] },
   cli: { ...WITH_NODE, layers: ['contract', 'core', 'services'], packages: ['commander', 'zod'] },
+  // The main side behind the window's contract, without Electron.
+  studio: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'services'], packages: ['zod'] },
 };
 
 /** Packages with one home each, wherever else they might be wanted (a native addon per kind of process). */

@@ -1,0 +1,56 @@
+/**
+ * @file What a person has chosen: unguessable tokens for real paths. The only place where something a window sends becomes a path.
+ * Grants live as long as the program.
+ */
+import { randomBytes } from 'node:crypto';
+import { realpathSync, statSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { TapsError } from '../contract/errors.ts';
+import type { Grant } from '../contract/studio/common.ts';
+
+const TOKEN_BYTES = 32;
+
+export class Grants {
+  readonly #byToken = new Map<string, string>();
+  readonly #byPath = new Map<string, string>();
+
+  /**
+   * Grants a file or folder; links are followed now, so that a later change of a link changes nothing.
+   * @throws TapsError `not-found`
+   */
+  add(path: string): Grant {
+    const found = realPathOf(path);
+    const token = this.#byPath.get(found.path) ?? randomBytes(TOKEN_BYTES).toString('base64url');
+    this.#byPath.set(found.path, token);
+    this.#byToken.set(token, found.path);
+    const { path: displayPath, isFolder, bytes } = found;
+    return { token, name: basename(displayPath) === '' ? displayPath : basename(displayPath), displayPath, kind: isFolder ? 'folder' : 'file', bytes: isFolder ? null : bytes };
+  }
+
+  /** null when it cannot be granted (gone, unreadable, neither file nor folder). */
+  tryAdd(path: string): Grant | null {
+    try {
+      return this.add(path);
+    } catch {
+      return null;
+    }
+  }
+
+  /** @throws TapsError `not-found` for a token of nobody */
+  pathOf(token: string): string {
+    const path = this.#byToken.get(token);
+    if (path === undefined) throw new TapsError('not-found', 'The file or folder was not chosen in this session.', 'Choose it again.');
+    return path;
+  }
+}
+
+function realPathOf(path: string): { path: string; isFolder: boolean; bytes: number } {
+  try {
+    const real = realpathSync(resolve(path));
+    const info = statSync(real);
+    if (info.isFile() || info.isDirectory()) return { path: real, isFolder: info.isDirectory(), bytes: info.size };
+  } catch {
+    // Said below.
+  }
+  throw new TapsError('not-found', `There is no file or folder ${path}.`, 'Check that it is still there and that you may read it.');
+}
