@@ -7,6 +7,7 @@ import { splitClass } from '../core/split.ts';
 import { sha256OfBytes, sha256OfFile } from '../platform/hash.ts';
 import { storageError } from '../platform/storage-error.ts';
 import type { ListedImage, Listing } from './listing.ts';
+import { warningsOf } from './warnings.ts';
 
 export interface ScanOptions {
   /** Of the drawn splits. */
@@ -18,9 +19,6 @@ export interface ScanOptions {
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
-
-/** Below this a class is too small for its accuracy to mean much. */
-const FEW_IMAGES = 16;
 
 /** Up to here a file is read at once: for small files a stream costs more than the reading. */
 const WHOLE_BYTES = 4 * 1024 * 1024;
@@ -143,29 +141,4 @@ function assignSplits(images: DatasetImage[], given: (Split | undefined)[], clas
 export function manifestHash(classes: readonly string[], images: readonly DatasetImage[]): string {
   const lines = images.map(({ sha256, label, split }) => `${sha256} ${String(label)} ${split}`).sort();
   return sha256OfBytes(JSON.stringify([classes, lines]));
-}
-
-function warningsOf(images: readonly DatasetImage[], classes: readonly string[], quarantined: readonly QuarantinedImage[]): string[] {
-  const warnings: string[] = [];
-  const byHash = Map.groupBy(images, (image) => image.sha256);
-  const twins = [...byHash.values()].filter((group) => group.length > 1);
-  const leaks = twins.filter((group) => new Set(group.map((image) => image.split)).size > 1);
-  const conflicts = twins.filter((group) => new Set(group.map((image) => image.label)).size > 1);
-  const example = (groups: (readonly DatasetImage[])[]): string => groups[0]?.map((image) => image.path).slice(0, 2).join(' = ') ?? '';
-  if (conflicts.length > 0) warnings.push(`${String(conflicts.length)} picture(s) are in two classes: ${example(conflicts)}`);
-  if (leaks.length > 0) warnings.push(`${String(leaks.length)} picture(s) are in two splits, so test results will be too good: ${example(leaks)}`);
-  else if (twins.length > 0) warnings.push(`${String(twins.length)} picture(s) occur more than once: ${example(twins)}`);
-  const counts = new Array<number>(classes.length).fill(0);
-  for (const { label } of images) counts[label] = (counts[label] ?? 0) + 1;
-  const some = (names: readonly string[]): string => `${names.slice(0, 5).join(', ')}${names.length > 5 ? ` and ${String(names.length - 5)} more` : ''}`;
-  const few = classes.filter((_, label) => (counts[label] ?? 0) < FEW_IMAGES);
-  if (few.length > 0) warnings.push(`fewer than ${String(FEW_IMAGES)} pictures in ${some(few)}`);
-  for (const split of ['validation', 'test'] as const) {
-    const present = new Set(images.filter((image) => image.split === split).map(({ label }) => label));
-    const absent = classes.filter((_, label) => !present.has(label));
-    if (present.size > 0 && absent.length > 0) warnings.push(`no ${split} pictures of ${some(absent)}`);
-  }
-  if (Math.max(...counts) > 10 * Math.min(...counts)) warnings.push(`classes are very unequal: ${String(Math.min(...counts))} to ${String(Math.max(...counts))} pictures`);
-  if (quarantined.length > 0) warnings.push(`${String(quarantined.length)} file(s) left out, for example ${quarantined[0]?.path ?? ''}: ${quarantined[0]?.reason ?? ''}`);
-  return warnings;
 }
