@@ -32,11 +32,16 @@ export interface BaseRecord {
   };
   /** File name it was imported from. */
   source: string;
+  /** Free text of a person. */
+  notes: string;
+  tags: string[];
   createdAt: number;
 }
 
 export interface DatasetRecord {
   id: string;
+  /** The version it was made from by relabelling or leaving out pictures; null for one read from files. */
+  parentId: string | null;
   manifest: DatasetManifest;
   createdAt: number;
 }
@@ -50,6 +55,9 @@ export interface TaskRecord {
   createdAt: number;
   /** Delta shown and exported by default: the newest finished TAPS run, else the newest finished run. */
   currentDeltaId: string | null;
+  /** Free text of a person. */
+  notes: string;
+  tags: string[];
 }
 
 export type RunStatus = 'queued' | 'running' | 'paused' | 'interrupted' | 'cancelled' | 'failed' | 'done';
@@ -57,6 +65,8 @@ export type RunStatus = 'queued' | 'running' | 'paused' | 'interrupted' | 'cance
 export interface RunRecord {
   id: string;
   taskId: string;
+  /** The dataset version it learns from: the task's when the run was made. */
+  datasetId: string | null;
   config: TrainConfig;
   status: RunStatus;
   /** Absolute folder with checkpoints. */

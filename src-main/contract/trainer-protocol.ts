@@ -49,6 +49,8 @@ export type TrainerRequest =
   | { kind: 'predict'; job: PredictJob }
   | { kind: 'pause' }
   | { kind: 'resume' }
+  /** Ends training after the current step; what was best so far becomes the result. */
+  | { kind: 'finish' }
   /** Stops after the current step; what was best so far is kept as a checkpoint. */
   | { kind: 'cancel' }
   | { kind: 'doctor' };

@@ -137,4 +137,6 @@ export interface TrainResult {
   test: Evaluation;
   seconds: number;
   engine: string;
+  /** A person ended the run before its last epoch; absent otherwise. */
+  endedEarly?: true;
 }

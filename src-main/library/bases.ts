@@ -22,6 +22,8 @@ interface BaseRow {
   summary: string;
   source: string;
   created_at: number;
+  notes: string;
+  tags: string;
 }
 
 const SELECT = `
@@ -38,6 +40,8 @@ function recordOf(row: BaseRow): BaseRecord {
     classNames: fromJson(row.class_names, 'bases.class_names'),
     summary: fromJson(row.summary, 'bases.summary'),
     source: row.source,
+    notes: row.notes,
+    tags: fromJson(row.tags, 'bases.tags'),
     createdAt: row.created_at,
   };
 }
@@ -93,7 +97,7 @@ export class Bases {
       const id = baseIdOf(graph.sha256, weights.sha256);
       await baseShapes(blobs, weights.sha256);
       const { name, preprocessing, classNames, summary, source } = base;
-      const record: BaseRecord = { id, name, graph, weights, preprocessing, classNames, summary, source, createdAt: Date.now() };
+      const record: BaseRecord = { id, name, graph, weights, preprocessing, classNames, summary, source, notes: '', tags: [], createdAt: Date.now() };
       return writer.transaction(() => {
         const same = findBase(writer, id);
         if (same?.id === id) return same;
@@ -115,6 +119,23 @@ export class Bases {
     const base = findBase(reader, nameOrId);
     if (base !== null) return base;
     throw notFound('base', nameOrId, reader.all<{ name: string }>('SELECT name FROM bases').map(({ name }) => name));
+  }
+
+  /**
+   * Changes what a person writes about a base.
+   * @throws TapsError `not-found`; `already-exists` when another base has the name; `invalid-config`
+   */
+  update(nameOrId: string, { name, notes, tags }: Partial<Pick<BaseRecord, 'name' | 'notes' | 'tags'>>): BaseRecord {
+    const { writer } = this.#context;
+    if (name !== undefined) checkName('base', name);
+    return writer.transaction(() => {
+      const { id } = this.get(nameOrId);
+      if (name !== undefined && writer.get('SELECT 1 FROM bases WHERE name = ? AND id <> ?', name, id) !== undefined) {
+        throw new TapsError('already-exists', `The library has another base named ${JSON.stringify(name)}.`, 'Choose another name.');
+      }
+      writer.run('UPDATE bases SET name = coalesce(?, name), notes = coalesce(?, notes), tags = coalesce(?, tags) WHERE id = ?', name ?? null, notes ?? null, tags === undefined ? null : JSON.stringify(tags), id);
+      return this.get(id);
+    });
   }
 
   /**

@@ -8,12 +8,14 @@ import { newId } from './ids.ts';
 
 interface DatasetRow {
   id: string;
+  parent_id: string | null;
   manifest: string;
   created_at: number;
 }
 
 const recordOf = (row: DatasetRow): DatasetRecord => ({
   id: row.id,
+  parentId: row.parent_id,
   manifest: fromJson(row.manifest, 'datasets.manifest'),
   createdAt: row.created_at,
 });
@@ -25,14 +27,17 @@ export class Datasets {
     this.#context = context;
   }
 
-  /** Records a manifest. The same dataset version in the same folder returns the existing record. */
-  add(manifest: DatasetManifest): DatasetRecord {
+  /**
+   * Records a manifest. The same dataset version in the same folder returns the existing record.
+   * @param parentId the version it was made from; null for one read from files
+   */
+  add(manifest: DatasetManifest, { parentId = null }: { parentId?: string | null } = {}): DatasetRecord {
     const { writer } = this.#context;
     return writer.transaction(() => {
       const existing = writer.get<DatasetRow>('SELECT * FROM datasets WHERE hash = ? AND root = ?', manifest.hash, manifest.root);
       if (existing !== undefined) return recordOf(existing);
-      const record: DatasetRecord = { id: newId(), manifest, createdAt: Date.now() };
-      writer.run('INSERT INTO datasets (id, hash, root, created_at, manifest) VALUES (?, ?, ?, ?, ?)', record.id, manifest.hash, manifest.root, record.createdAt, JSON.stringify(manifest));
+      const record: DatasetRecord = { id: newId(), parentId, manifest, createdAt: Date.now() };
+      writer.run('INSERT INTO datasets (id, parent_id, hash, root, created_at, manifest) VALUES (?, ?, ?, ?, ?, ?)', record.id, parentId, manifest.hash, manifest.root, record.createdAt, JSON.stringify(manifest));
       return record;
     });
   }
@@ -42,5 +47,23 @@ export class Datasets {
     const row = this.#context.reader.get<DatasetRow>('SELECT * FROM datasets WHERE id = ?', id);
     if (row === undefined) throw new TapsError('not-found', `There is no dataset ${JSON.stringify(id)} in the library.`, 'Run `taps task list` to see the tasks and their datasets.');
     return recordOf(row);
+  }
+
+  /**
+   * Every version a task has learnt or will learn from, with the versions those were made from; oldest first.
+   * @throws TapsError `library-damaged`
+   */
+  versions(taskId: string): DatasetRecord[] {
+    return this.#context.reader
+      .all<DatasetRow>(
+        `WITH RECURSIVE versions (id) AS (
+           SELECT dataset_id FROM tasks WHERE id = @taskId
+           UNION SELECT dataset_id FROM runs WHERE task_id = @taskId AND dataset_id IS NOT NULL
+           UNION SELECT parent_id FROM datasets JOIN versions ON datasets.id = versions.id WHERE parent_id IS NOT NULL
+         )
+         SELECT datasets.* FROM versions JOIN datasets ON datasets.id = versions.id ORDER BY created_at, datasets.id`,
+        { taskId },
+      )
+      .map(recordOf);
   }
 }

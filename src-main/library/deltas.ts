@@ -12,7 +12,7 @@ import type { LibraryContext } from './context.ts';
 import { fromJson, type WritableDb } from './database.ts';
 import { newId } from './ids.ts';
 import { markDone } from './runs.ts';
-import { findTask } from './tasks.ts';
+import { chooseCurrent, findTask } from './tasks.ts';
 
 interface DeltaRow {
   id: string;
@@ -56,14 +56,6 @@ function insertDelta(db: WritableDb, delta: DeltaRecord): void {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delta.id, delta.taskId, delta.runId, delta.method, delta.baseId, delta.blob.sha256, JSON.stringify(delta.layers),
     delta.layersOpen, delta.layersTotal, delta.parameters, delta.testAccuracy, delta.createdAt,
-  );
-}
-
-/** The task's current delta is its newest TAPS delta, else its newest. */
-function chooseCurrent(db: WritableDb, taskId: string): void {
-  db.run(
-    `UPDATE tasks SET current_delta_id = (SELECT id FROM deltas WHERE task_id = @taskId ORDER BY method = 'taps' DESC, id DESC LIMIT 1) WHERE id = @taskId`,
-    { taskId },
   );
 }
 

@@ -20,7 +20,17 @@ export async function collectGarbage(context: LibraryContext): Promise<GarbageRe
            AND NOT EXISTS (SELECT 1 FROM bases WHERE weights_sha256 = sha256)
            AND NOT EXISTS (SELECT 1 FROM deltas WHERE blob_sha256 = sha256)`,
       );
-      return writer.run('DELETE FROM datasets WHERE NOT EXISTS (SELECT 1 FROM tasks WHERE dataset_id = datasets.id)');
+      // What a task or a run learnt from stays, with the versions that was made from.
+      return writer.run(
+        `DELETE FROM datasets WHERE id NOT IN (
+           WITH RECURSIVE kept (id) AS (
+             SELECT dataset_id FROM tasks
+             UNION SELECT dataset_id FROM runs WHERE dataset_id IS NOT NULL
+             UNION SELECT parent_id FROM datasets JOIN kept ON datasets.id = kept.id WHERE parent_id IS NOT NULL
+           )
+           SELECT id FROM kept
+         )`,
+      );
     });
     const { orphans, leftovers } = await findGarbage(context);
     for (const path of [...orphans.map((orphan) => orphan.path), ...leftovers]) {

@@ -14,6 +14,7 @@ import { LibraryContext } from './context.ts';
 import type { WritableDb } from './database.ts';
 import { Datasets } from './datasets.ts';
 import { Deltas } from './deltas.ts';
+import { Documents } from './documents.ts';
 import { collectGarbage, type GarbageReport } from './garbage.ts';
 import { takeLock } from './lock.ts';
 import { migrate } from './migrate.ts';
@@ -46,6 +47,7 @@ export class Library {
   readonly tasks: Tasks;
   readonly runs: Runs;
   readonly deltas: Deltas;
+  readonly documents: Documents;
   /** Folder for files that can be made again, such as decoded images. May be emptied at any time. */
   readonly cacheFolder: string;
   readonly #context: LibraryContext;
@@ -65,6 +67,7 @@ export class Library {
     this.tasks = new Tasks(context);
     this.runs = new Runs(context);
     this.deltas = new Deltas(context);
+    this.documents = new Documents(context);
   }
 
   /** Reads and hashes everything; changes nothing. */

@@ -9,10 +9,12 @@ import type { LibraryContext } from './context.ts';
 import { fromJson, type WritableDb } from './database.ts';
 import { newId } from './ids.ts';
 import { insertMetrics, metricsByRun } from './metrics.ts';
+import { chooseCurrent } from './tasks.ts';
 
 interface RunRow {
   id: string;
   task_id: string;
+  dataset_id: string | null;
   config: string;
   status: RunStatus;
   started_at: number;
@@ -21,6 +23,7 @@ interface RunRow {
   result: string | null;
 }
 
+const ACTIVE: readonly RunStatus[] = ['queued', 'running', 'paused'];
 const ENDED: readonly RunStatus[] = ['cancelled', 'failed', 'done'];
 const WITH_CHECKPOINT = "('interrupted', 'paused', 'cancelled', 'failed')";
 
@@ -34,6 +37,12 @@ export function interruptOrphans(db: WritableDb): number {
   return db.run("UPDATE runs SET status = 'interrupted', finished_at = ? WHERE status IN ('queued', 'running', 'paused')", Date.now());
 }
 
+/** A run without its metrics: what lists of runs need. */
+export interface RunHead extends Omit<RunRecord, 'metrics'> {
+  /** Epochs with metrics. */
+  epochsDone: number;
+}
+
 export class Runs {
   readonly #context: LibraryContext;
 
@@ -45,6 +54,7 @@ export class Runs {
     return {
       id: row.id,
       taskId: row.task_id,
+      datasetId: row.dataset_id,
       config: fromJson(row.config, 'runs.config'),
       status: row.status,
       folder: join(this.#context.folder, 'runs', row.id),
@@ -63,7 +73,8 @@ export class Runs {
   create(taskId: string, config: TrainConfig): RunRecord {
     const { writer, folder } = this.#context;
     const id = newId();
-    if (writer.get('SELECT 1 FROM tasks WHERE id = ?', taskId) === undefined) {
+    const task = writer.get<{ dataset_id: string }>('SELECT dataset_id FROM tasks WHERE id = ?', taskId);
+    if (task === undefined) {
       throw new TapsError('not-found', `There is no task ${JSON.stringify(taskId)} in the library.`, '`taps task list` shows what there is.');
     }
     try {
@@ -71,7 +82,7 @@ export class Runs {
     } catch (error) {
       throw storageError(error, 'create', join(folder, 'runs', id));
     }
-    writer.run("INSERT INTO runs (id, task_id, method, config, status, started_at) VALUES (?, ?, ?, ?, 'queued', ?)", id, taskId, config.method, JSON.stringify(config), Date.now());
+    writer.run("INSERT INTO runs (id, task_id, dataset_id, method, config, status, started_at) VALUES (?, ?, ?, ?, ?, 'queued', ?)", id, taskId, task.dataset_id, config.method, JSON.stringify(config), Date.now());
     return this.get(id);
   }
 
@@ -114,6 +125,40 @@ export class Runs {
     const row = reader.get<RunRow>('SELECT * FROM runs WHERE id = ?', runId);
     if (row === undefined) throw new TapsError('not-found', `There is no run ${JSON.stringify(runId)} in the library.`, 'Run `taps task show` to see the runs of a task.');
     return this.#recordOf(row, metricsByRun(reader, 'id = ?', runId).get(runId) ?? []);
+  }
+
+  /**
+   * Newest first, without metrics.
+   * @param filter of one task, of one status; at most `limit`
+   */
+  heads(filter: { taskId?: string; status?: RunStatus; limit?: number } = {}): RunHead[] {
+    const rows = this.#context.reader.all<RunRow & { epochs_done: number }>(
+      `SELECT runs.*, (SELECT count(*) FROM metrics WHERE run_id = runs.id) AS epochs_done FROM runs
+       WHERE (@taskId IS NULL OR task_id = @taskId) AND (@status IS NULL OR status = @status) ORDER BY id DESC LIMIT @limit`,
+      { taskId: filter.taskId ?? null, status: filter.status ?? null, limit: filter.limit ?? -1 },
+    );
+    return rows.map((row) => {
+      const { metrics: _none, ...head } = this.#recordOf(row, []);
+      return { ...head, epochsDone: row.epochs_done };
+    });
+  }
+
+  /**
+   * Forgets a run with its metrics, its folder and what it learnt; the task then shows the newest result that is left.
+   * @throws TapsError `not-found`; `usage` while the run waits or goes on
+   */
+  async remove(runId: string): Promise<void> {
+    const { writer, folder, fileSystem } = this.#context;
+    writer.transaction(() => {
+      const { status, taskId } = this.get(runId);
+      if (ACTIVE.includes(status)) throw new TapsError('usage', `The run ${runId} is ${status}.`, 'Stop it first.');
+      const shown = writer.get('SELECT 1 FROM tasks JOIN deltas ON deltas.id = current_delta_id WHERE tasks.id = ? AND run_id = ?', taskId, runId) !== undefined;
+      writer.run('DELETE FROM deltas WHERE run_id = ?', runId);
+      writer.run('DELETE FROM runs WHERE id = ?', runId);
+      if (shown) chooseCurrent(writer, taskId);
+    });
+    // The run is gone already; a folder that cannot be removed now is garbage for later.
+    await fileSystem.remove(join(folder, 'runs', runId)).catch(() => undefined);
   }
 
   /** The newest run that stopped before its end and may have a checkpoint; of one method when given. */

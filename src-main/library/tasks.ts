@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { TaskRecord } from '../contract/records.ts';
 import type { LibraryContext } from './context.ts';
-import { fromJson, type ReadableDb } from './database.ts';
+import { fromJson, type ReadableDb, type WritableDb } from './database.ts';
 import { newId } from './ids.ts';
 import { checkName, notFound } from './names.ts';
 
@@ -15,6 +15,8 @@ interface TaskRow {
   class_names: string;
   created_at: number;
   current_delta_id: string | null;
+  notes: string;
+  tags: string;
 }
 
 function recordOf(row: TaskRow): TaskRecord {
@@ -26,12 +28,22 @@ function recordOf(row: TaskRow): TaskRecord {
     classNames: fromJson(row.class_names, 'tasks.class_names'),
     createdAt: row.created_at,
     currentDeltaId: row.current_delta_id,
+    notes: row.notes,
+    tags: fromJson(row.tags, 'tasks.tags'),
   };
 }
 
 export function findTask(db: ReadableDb, nameOrId: string): TaskRecord | null {
   const row = db.get<TaskRow>('SELECT * FROM tasks WHERE id = ?', nameOrId) ?? db.get<TaskRow>('SELECT * FROM tasks WHERE name = ?', nameOrId);
   return row === undefined ? null : recordOf(row);
+}
+
+/** The task's current delta is its newest TAPS delta, else its newest. */
+export function chooseCurrent(db: WritableDb, taskId: string): void {
+  db.run(
+    `UPDATE tasks SET current_delta_id = (SELECT id FROM deltas WHERE task_id = @taskId ORDER BY method = 'taps' DESC, id DESC LIMIT 1) WHERE id = @taskId`,
+    { taskId },
+  );
 }
 
 export class Tasks {
@@ -45,7 +57,7 @@ export class Tasks {
   add({ name, baseId, datasetId, classNames }: Pick<TaskRecord, 'name' | 'baseId' | 'datasetId' | 'classNames'>): TaskRecord {
     const { writer } = this.#context;
     checkName('task', name);
-    const record: TaskRecord = { id: newId(), name, baseId, datasetId, classNames, createdAt: Date.now(), currentDeltaId: null };
+    const record: TaskRecord = { id: newId(), name, baseId, datasetId, classNames, createdAt: Date.now(), currentDeltaId: null, notes: '', tags: [] };
     return writer.transaction(() => {
       if (findTask(writer, name) !== null) throw new TapsError('already-exists', `The library has a task named ${JSON.stringify(name)} already.`, 'Choose another name, or remove that task first.');
       if (writer.get('SELECT 1 FROM bases WHERE id = ?', baseId) === undefined) throw notFound('base', baseId, []);
@@ -87,6 +99,41 @@ export class Tasks {
     });
     // The task is gone already; a folder that cannot be removed now is garbage for later.
     for (const id of runs) await fileSystem.remove(join(folder, 'runs', id)).catch(() => undefined);
+  }
+
+  /**
+   * Changes what a person writes about a task, and which result it shows.
+   * @throws TapsError `not-found` for the task, or a delta that is not one of its own; `already-exists` when another task has the name; `invalid-config`
+   */
+  update(nameOrId: string, { name, notes, tags, currentDeltaId }: Partial<Pick<TaskRecord, 'name' | 'notes' | 'tags'>> & { currentDeltaId?: string | undefined }): TaskRecord {
+    const { writer } = this.#context;
+    if (name !== undefined) checkName('task', name);
+    return writer.transaction(() => {
+      const { id } = this.get(nameOrId);
+      if (name !== undefined && writer.get('SELECT 1 FROM tasks WHERE name = ? AND id <> ?', name, id) !== undefined) {
+        throw new TapsError('already-exists', `The library has a task named ${JSON.stringify(name)} already.`, 'Choose another name.');
+      }
+      writer.run('UPDATE tasks SET name = coalesce(?, name), notes = coalesce(?, notes), tags = coalesce(?, tags) WHERE id = ?', name ?? null, notes ?? null, tags === undefined ? null : JSON.stringify(tags), id);
+      return currentDeltaId === undefined ? this.get(id) : this.setCurrentDelta(id, currentDeltaId);
+    });
+  }
+
+  /**
+   * Makes another dataset version the one that new runs learn from. Runs that exist keep theirs.
+   * @throws TapsError `not-found`; `run-incompatible` when the dataset has other classes than the task
+   */
+  setDataset(taskId: string, datasetId: string): TaskRecord {
+    const { writer } = this.#context;
+    return writer.transaction(() => {
+      const task = this.get(taskId);
+      const row = writer.get<{ classes: string }>("SELECT json_extract(manifest, '$.classes') AS classes FROM datasets WHERE id = ?", datasetId);
+      if (row === undefined) throw new TapsError('not-found', `There is no dataset ${JSON.stringify(datasetId)} in the library.`, 'Record its manifest first.');
+      if (JSON.stringify(fromJson(row.classes, 'datasets.manifest')) !== JSON.stringify(task.classNames)) {
+        throw new TapsError('run-incompatible', `The dataset has other classes than the ${String(task.classNames.length)} of task ${JSON.stringify(task.name)}.`, 'Add a new task for these classes.');
+      }
+      writer.run('UPDATE tasks SET dataset_id = ? WHERE id = ?', datasetId, task.id);
+      return this.get(task.id);
+    });
   }
 
   /** @throws TapsError `not-found` when the delta is not one of this task's */

@@ -61,10 +61,26 @@ test('the promised settings are in force', (t) => {
   assert.throws(() => db.run("DELETE FROM sqlite_schema WHERE name = 'kept'"), /may not be modified/);
 });
 
-/** A second migration that stops after `steps` of its three statements. */
-function secondMigration(steps: number): Migration {
+/** What version 2 added stands empty where there was nothing, and is filled in where version 1 implied it. */
+test('version 1 becomes version 2: notes, tags, versions of datasets, the dataset of each run, documents', (t) => {
+  const folder = fixtureV1(t);
+  using library = openLibrary(folder);
+  assert.equal(versionOf(join(folder, 'library.db')), 2);
+  assert.equal(versionOf(join(folder, 'backups', 'library-v1.db')), 1);
+  const task = library.tasks.get('animals');
+  assert.deepEqual([task.notes, task.tags], ['', []]);
+  assert.deepEqual(library.bases.list().map(({ notes, tags }) => [notes, tags]), [['', []]]);
+  assert.deepEqual(library.runs.list(task.id).map(({ datasetId }) => datasetId), [task.datasetId, task.datasetId]);
+  assert.equal(library.datasets.get(task.datasetId).parentId, null);
+  assert.equal(library.documents.get('draft'), null);
+});
+
+const NEWEST = MIGRATIONS.length;
+
+/** A migration after the newest one that stops after `steps` of its three statements. */
+function nextMigration(steps: number, version = NEWEST + 1): Migration {
   return {
-    version: 2,
+    version,
     title: 'test',
     up(db: WritableDb) {
       const statements = ['ALTER TABLE tasks ADD COLUMN note TEXT', "UPDATE tasks SET note = 'moved'", 'DROP INDEX runs_status'];
@@ -74,20 +90,21 @@ function secondMigration(steps: number): Migration {
   };
 }
 
-test('a migration that stops anywhere leaves the old version and a backup; the next attempt succeeds', async (t) => {
+test('a migration that stops anywhere leaves the version before it and a backup; the next attempt succeeds', async (t) => {
   for (const steps of [0, 1, 2]) {
     const folder = fixtureV1(t);
     const path = join(folder, 'library.db');
-    assert.throws(() => openLibrary(folder, { migrations: [...MIGRATIONS, secondMigration(steps)] }));
-    assert.equal(versionOf(path), 1);
+    assert.throws(() => openLibrary(folder, { migrations: [...MIGRATIONS, nextMigration(steps)] }));
+    assert.equal(versionOf(path), NEWEST);
     assert.equal(versionOf(join(folder, 'backups', 'library-v1.db')), 1);
     {
       using old = openLibrary(folder);
       assert.equal((await old.verify()).ok, true);
     }
-    using migrated = openLibrary(folder, { migrations: [...MIGRATIONS, secondMigration(3)] });
+    using migrated = openLibrary(folder, { migrations: [...MIGRATIONS, nextMigration(3)] });
     assert.equal((await migrated.verify()).ok, true);
-    assert.equal(versionOf(path), 2);
+    assert.equal(versionOf(path), NEWEST + 1);
+    assert.equal(versionOf(join(folder, 'backups', `library-v${String(NEWEST)}.db`)), NEWEST);
     // The backup is a whole library of the old version.
     migrated.close();
     for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
@@ -97,10 +114,28 @@ test('a migration that stops anywhere leaves the old version and a backup; the n
   }
 });
 
+test('every released migration that stops at its end leaves the version before it untouched', async (t) => {
+  for (const migration of MIGRATIONS.slice(1)) {
+    const folder = fixtureV1(t);
+    const path = join(folder, 'library.db');
+    const stopping: Migration = {
+      ...migration,
+      up(db) {
+        migration.up(db);
+        throw new Error('stopped at the end');
+      },
+    };
+    assert.throws(() => openLibrary(folder, { migrations: [...MIGRATIONS.slice(0, migration.version - 1), stopping] }), /stopped at the end/);
+    assert.equal(versionOf(path), migration.version - 1);
+    using library = openLibrary(folder);
+    assert.equal((await library.verify()).ok, true);
+  }
+});
+
 test('without a backup there is no migration; a new library needs none', (t) => {
   const folder = fixtureV1(t);
   writeFileSync(join(folder, 'backups'), 'in the way');
-  assert.throws(() => openLibrary(folder, { migrations: [...MIGRATIONS, secondMigration(3)] }), coded('io-failed', /back up/));
+  assert.throws(() => openLibrary(folder, { migrations: [...MIGRATIONS, nextMigration(3)] }), coded('io-failed', /back up/));
   assert.equal(versionOf(join(folder, 'library.db')), 1);
   const fresh = join(temporaryFolder(t), 'fresh');
   openLibrary(fresh, { create: true }).close();
@@ -110,16 +145,16 @@ test('without a backup there is no migration; a new library needs none', (t) => 
 test('a newer library is refused and not touched', (t) => {
   const folder = fixtureV1(t);
   const path = join(folder, 'library.db');
-  openLibrary(folder, { migrations: [...MIGRATIONS, secondMigration(3)] }).close();
+  openLibrary(folder, { migrations: [...MIGRATIONS, nextMigration(3)] }).close();
   const before = readFileSync(path);
-  assert.throws(() => openLibrary(folder), coded('library-too-new', /version 2.*up to 1.*Update/));
+  assert.throws(() => openLibrary(folder), coded('library-too-new', new RegExp(`version ${String(NEWEST + 1)}.*up to ${String(NEWEST)}.*Update`)));
   assert.throws(() => openLibrary(folder, { readOnly: true }), coded('library-too-new'));
   assert.deepEqual(readFileSync(path), before);
 });
 
 test('a reader does not migrate', (t) => {
   const folder = fixtureV1(t);
-  assert.throws(() => openForReading(join(folder, 'library.db'), [...MIGRATIONS, secondMigration(3)]), coded('usage', /version 1/));
+  assert.throws(() => openForReading(join(folder, 'library.db'), [...MIGRATIONS, nextMigration(3)]), coded('usage', /version 1/));
   assert.equal(versionOf(join(folder, 'library.db')), 1);
 });
 
@@ -171,7 +206,9 @@ test('damaged pages are refused or found by verify, never a crash', async (t) =>
 });
 
 test('lists and look-ups use indices', (t) => {
-  const db = openForReading(join(fixtureV1(t), 'library.db'), MIGRATIONS);
+  const folder = fixtureV1(t);
+  openLibrary(folder).close();
+  const db = openForReading(join(folder, 'library.db'), MIGRATIONS);
   t.after(() => { db.close(); });
   for (const query of [
     'SELECT * FROM tasks WHERE name = ?',
@@ -182,6 +219,9 @@ test('lists and look-ups use indices', (t) => {
     'SELECT * FROM metrics WHERE run_id = ? ORDER BY epoch',
     'SELECT * FROM datasets WHERE hash = ? AND root = ?',
     'SELECT 1 FROM deltas WHERE blob_sha256 = ?',
+    'SELECT 1 FROM runs WHERE dataset_id = ?',
+    'SELECT 1 FROM datasets WHERE parent_id = ?',
+    'SELECT value FROM documents WHERE key = ?',
   ]) {
     const plan = db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${query}`, ...query.split('?').slice(1).map(() => '')).map(({ detail }) => detail).join('; ');
     assert.match(plan, /USING (COVERING )?(INDEX|PRIMARY KEY)/, `${query}: ${plan}`);

@@ -1,5 +1,6 @@
 /** @file All migrations, in order. A new one is a new file and a line here. */
 import { firstSchema } from './0001-first-schema.ts';
+import { studioSchema } from './0002-studio.ts';
 import type { Migration } from './migration.ts';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, studioSchema];
