@@ -1,12 +1,14 @@
 /** @file Use-case: learn a task. Prepares the pictures, runs the trainer child, stores what it learnt. */
+import { existsSync, readdirSync } from 'node:fs';
 import { TapsError, envelopeOf } from '../contract/errors.ts';
 import type { QuarantinedImage } from '../contract/dataset.ts';
-import type { DeltaRecord, RunRecord, TaskRecord } from '../contract/records.ts';
+import type { BaseRecord, DeltaRecord, RunRecord, TaskRecord } from '../contract/records.ts';
 import type { TrainerEvent } from '../contract/trainer-protocol.ts';
 import type { MethodId, TrainConfig, TrainResult } from '../contract/training.ts';
 import { TrainerClient } from '../supervisor/trainer-client.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
+import type { TrainControl } from './train-control.ts';
 
 export interface TrainTaskOptions {
   /** Name or id. */
@@ -14,6 +16,10 @@ export interface TrainTaskOptions {
   config: TrainConfig;
   /** Go on with this run instead of starting one; its configuration must equal `config`. */
   resume?: RunRecord | undefined;
+  /** Start this run, which was made before; its configuration must equal `config`. */
+  queued?: RunRecord | undefined;
+  /** For pausing and for ending early with the best so far. */
+  control?: TrainControl | undefined;
   onDecoded?: CountProgress | undefined;
   /** As soon as there is a run record. */
   onRun?: ((run: RunRecord) => unknown) | undefined;
@@ -31,23 +37,48 @@ export interface TrainTaskOutcome {
 }
 
 /**
+ * A run that exists already ends with a status whatever goes wrong; without one, nothing is recorded before the pictures are decoded.
  * @throws TapsError `cancelled` (the run can be resumed), `non-finite`, `dataset-changed`, `engine-unavailable`, `child-crashed`, …
  */
 export async function trainTask(library: Library, options: TrainTaskOptions): Promise<TrainTaskOutcome> {
+  const existing = options.resume ?? options.queued;
+  if (existing === undefined) return learn(library, options, await prepareRun(library, options, undefined), undefined);
+  try {
+    library.runs.setStatus(existing.id, 'running');
+    return await learn(library, options, await prepareRun(library, options, existing), existing);
+  } catch (error) {
+    if (library.runs.get(existing.id).status === 'running') recordEnd(library, existing.id, error);
+    throw error;
+  }
+}
+
+interface PreparedRun {
+  task: TaskRecord;
+  base: BaseRecord;
+  datasetHash: string;
+  preparedFolder: string;
+  quarantined: QuarantinedImage[];
+}
+
+async function prepareRun(library: Library, options: TrainTaskOptions, existing: RunRecord | undefined): Promise<PreparedRun> {
   const { config, signal } = options;
   const task = library.tasks.get(options.task);
-  const { manifest } = library.datasets.get(task.datasetId);
+  const { manifest } = library.datasets.get(existing?.datasetId ?? task.datasetId);
   if (manifest.images.length === 0) throw new TapsError('dataset-invalid', `Task ${JSON.stringify(task.name)} came from an adapter folder and has no pictures to learn from.`, 'Add a task with pictures of your own: taps task add.');
   const base = library.bases.list().find(({ id }) => id === task.baseId);
   if (base === undefined) throw new TapsError('library-damaged', `The base of task ${JSON.stringify(task.name)} is missing.`, 'Run taps library verify.');
   const preprocessing = { ...base.preprocessing, imageSize: config.imageSize ?? base.preprocessing.imageSize };
   const { folder: preparedFolder, quarantined } = await prepareDataset(library, manifest, preprocessing, { onProgress: options.onDecoded, signal });
-  const run = options.resume ?? library.runs.create(task.id, config);
+  return { task, base, datasetHash: manifest.hash, preparedFolder, quarantined };
+}
+
+async function learn(library: Library, options: TrainTaskOptions, { task, base, datasetHash, preparedFolder, quarantined }: PreparedRun, existing: RunRecord | undefined): Promise<TrainTaskOutcome> {
+  const run = existing ?? library.runs.create(task.id, options.config);
   options.onRun?.(run);
   const trainer = new TrainerClient();
   try {
     library.runs.setStatus(run.id, 'running');
-    const done = await trainer.train(
+    const learning = trainer.train(
       {
         runId: run.id,
         runFolder: run.folder,
@@ -56,23 +87,39 @@ export async function trainTask(library: Library, options: TrainTaskOptions): Pr
         classNames: task.classNames,
         preprocessing: base.preprocessing,
         preparedFolder,
-        datasetHash: manifest.hash,
+        datasetHash,
         resume: options.resume !== undefined,
       },
       (event) => {
-        if (event.kind === 'epoch') library.runs.appendMetrics(run.id, event.metrics);
+        recordEvent(library, run.id, event);
         options.onEvent?.(event);
       },
-      signal,
+      options.signal,
     );
+    options.control?.attach(trainer);
+    const done = await learning;
     const delta = await library.deltas.commit({ taskId: task.id, runId: run.id, artifact: done.artifactPath, testAccuracy: done.result.test.accuracy, result: done.result });
     return { task: library.tasks.get(task.id), run: library.runs.get(run.id), delta, result: done.result, quarantined };
   } catch (error) {
     recordEnd(library, run.id, error);
     throw error;
   } finally {
+    options.control?.detach();
     await trainer.stop();
   }
+}
+
+function recordEvent(library: Library, runId: string, event: TrainerEvent): void {
+  if (event.kind === 'epoch') library.runs.appendMetrics(runId, event.metrics);
+  else if (event.kind === 'paused') library.runs.setStatus(runId, 'paused');
+  else if (event.kind === 'resumed') library.runs.setStatus(runId, 'running');
+}
+
+/** Whether there is something to go on from, or the run never began. */
+export function canResume({ status, folder }: Pick<RunRecord, 'status' | 'folder'>): boolean {
+  if (status !== 'interrupted' && status !== 'cancelled' && status !== 'failed') return false;
+  if (status === 'interrupted') return true;
+  return existsSync(folder) && readdirSync(folder).some((file) => file.startsWith('checkpoint-'));
 }
 
 function recordEnd(library: Library, runId: string, error: unknown): void {

@@ -45,6 +45,10 @@ export class TrainerClient {
   resume(): void {
     this.#child.send({ kind: 'resume' });
   }
+  /** Training ends after the current step; `train` resolves with the best so far. */
+  finish(): void {
+    this.#child.send({ kind: 'finish' });
+  }
   stop(): Promise<void> {
     return this.#child.stop();
   }

@@ -3,6 +3,7 @@
 export class LoopControl {
   #cancelled = false;
   #paused = false;
+  #finishing = false;
   #wake: (() => void) | undefined;
   readonly #onPause: (paused: boolean) => void;
 
@@ -16,6 +17,14 @@ export class LoopControl {
   }
   cancel(): void {
     this.#cancelled = true;
+    this.resume();
+  }
+  /** Whether training is to end after the current step, with what was best so far as its result. */
+  get finishing(): boolean {
+    return this.#finishing;
+  }
+  finish(): void {
+    this.#finishing = true;
     this.resume();
   }
   pause(): void {

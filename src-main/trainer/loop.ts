@@ -1,4 +1,4 @@
-/** @file The training loop: epochs, validation, selection, checkpoints, pause and cancel. All numerics are behind the session. */
+/** @file The training loop: epochs, validation, selection, checkpoints, pause, cancel and an early end. All numerics are behind the session. */
 import { TapsError } from '../contract/errors.ts';
 import { elementCount } from '../contract/tensors.ts';
 import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
@@ -25,6 +25,8 @@ export interface LoopOptions {
   save(checkpoint: Checkpoint): Promise<void>;
   onProgress(progress: TrainProgress): void;
   onEpoch(metrics: EpochMetrics): void;
+  /** Training is over; the kept epoch is about to be evaluated. */
+  onEvaluation?(): void;
   /** Seconds between checkpoints inside a long epoch. */
   checkpointSeconds?: number;
   engine: string;
@@ -56,6 +58,8 @@ class TrainingLoop {
   #lastProgress = 0;
   #lastCheckpoint = performance.now();
   #imagesSinceStart = 0;
+  /** Steps that the configuration asks for were left out. */
+  #cut = false;
 
   constructor(options: LoopOptions) {
     const { data, config, start, session } = options;
@@ -73,26 +77,39 @@ class TrainingLoop {
   }
 
   async run(): Promise<LoopOutcome> {
-    const { config, session } = this.#options;
-    while (this.#position.epoch < config.epochs) await this.#epoch();
+    const { config, control, session } = this.#options;
+    while (this.#position.epoch < config.epochs) {
+      // With nothing to keep yet, one more step makes the present state an epoch of its own.
+      if (control.finishing && this.#best !== null) {
+        this.#cut = true;
+        break;
+      }
+      await this.#epoch();
+    }
     const best = this.#best;
     const bestEpoch = this.#position.bestEpoch;
     if (best === null || bestEpoch === null) throw new TapsError('internal', 'No epoch was selected.', '');
+    this.#options.onEvaluation?.();
     session.restore(best);
     const validation = await this.#evaluate(this.#validation);
     const test = await this.#evaluate(this.#options.data.indicesOf('test'));
     const { epochs } = this.#position;
-    return { best, result: { epochs, bestEpoch, validation, test, seconds: this.#seconds(), engine: this.#options.engine } };
+    return { best, result: { epochs, bestEpoch, validation, test, seconds: this.#seconds(), engine: this.#options.engine, ...(this.#cut ? { endedEarly: true } : {}) } };
   }
 
+  /** One epoch; its rest is dropped when a person ends training and an earlier epoch can be kept. */
   async #epoch(): Promise<void> {
-    const { config, session } = this.#options;
+    const { config, control, session } = this.#options;
     const { epoch } = this.#position;
     const order = epochOrder(this.#train.length, config.seed, epoch);
     const epochStart = performance.now();
     while (this.#position.step < this.#stepsPerEpoch) {
       await this.#optimizerStep(order);
       await this.#betweenSteps();
+      if (!control.finishing || this.#position.step === this.#stepsPerEpoch) continue;
+      if (this.#best !== null) return;
+      this.#cut = true;
+      break;
     }
     const { partial } = this.#position;
     const layers = await session.layers();
@@ -110,15 +127,17 @@ class TrainingLoop {
       seconds: (performance.now() - epochStart) / 1000,
       scores: gated.map((layer) => layer.score ?? 0),
     };
-    const last = epoch === config.epochs - 1;
+    if (control.finishing && epoch < config.epochs - 1) this.#cut = true;
+    const last = epoch === config.epochs - 1 || this.#cut;
     const incumbent = this.#position.epochs.find((other) => other.epoch === this.#position.bestEpoch);
-    if (isEligible(epoch, config) && (isBetter(metrics, incumbent) || (last && this.#best === null))) {
+    if ((isEligible(epoch, config) && isBetter(metrics, incumbent)) || (last && this.#best === null)) {
       this.#best = await this.#finiteSnapshot();
       this.#position.bestEpoch = epoch;
     }
     this.#position = { ...this.#position, epoch: epoch + 1, step: 0, epochs: [...this.#position.epochs, metrics], partial: { loss: 0, correct: 0, images: 0 } };
     this.#options.onEpoch(metrics);
-    await this.#checkpoint();
+    // A shortened epoch is no place to go on from.
+    if (!this.#cut) await this.#checkpoint();
   }
 
   /** One optimiser step: `accumulate` micro-batches. */

@@ -54,6 +54,9 @@ port.onMessage((message) => {
     case 'resume':
       control.resume();
       break;
+    case 'finish':
+      control.finish();
+      break;
     case 'cancel':
       control.cancel();
       break;

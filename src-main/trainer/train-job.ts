@@ -42,6 +42,9 @@ export async function runTrainJob(job: TrainJob, control: LoopControl, send: (ev
         const path = await saveCheckpoint(runFolder, ++number, identity, checkpoint);
         send({ kind: 'checkpoint', path, epoch: checkpoint.position.epoch, step: checkpoint.position.step });
       },
+      onEvaluation: () => {
+        send({ kind: 'stage', stage: 'evaluating' });
+      },
       onProgress: (progress) => {
         send({ kind: 'progress', progress });
       },

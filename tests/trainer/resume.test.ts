@@ -30,6 +30,7 @@ async function runCancelledAt(job: TrainJob, steps: number): Promise<void> {
     },
   });
   Object.defineProperty(counting, 'cancelled', { get: () => control.cancelled });
+  Object.defineProperty(counting, 'finishing', { get: () => control.finishing });
   await assert.rejects(runTrainJob(job, counting, () => undefined), (error: unknown) => error instanceof TapsError && error.code === 'cancelled');
 }
 
