@@ -11,6 +11,7 @@ import { sha256OfBytes } from '../platform/hash.ts';
 import { storageError } from '../platform/storage-error.ts';
 import type { Progress } from '../supervisor/request-protocol.ts';
 import { decodePicture, MAX_PIXELS, workingSize } from './decode-picture.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import type { PrepareRequest, PrepareResult } from './protocol.ts';
 
 /** Decoding runs on this many files at a time. */
@@ -100,9 +101,9 @@ async function cachedSize(path: string): Promise<{ width: number; height: number
   try {
     const header = new Uint8Array(HEADER_BYTES);
     await file.read(header, 0, HEADER_BYTES, 0);
-    const size = readHeader(header);
-    const pixels = size.width * size.height;
-    return pixels > 0 && (await file.stat()).size === HEADER_BYTES + pixels * 3 ? size : undefined;
+    const { width, height } = readHeader(header);
+    const pixels = width * height;
+    return pixels > 0 && (await file.stat()).size === HEADER_BYTES + pixels * 3 ? { width, height } : undefined;
   } finally {
     await file.close();
   }
@@ -112,9 +113,10 @@ async function cachedSize(path: string): Promise<{ width: number; height: number
  * Written beside and renamed, without waiting for the disk: a cache may lose its newest files in a power cut, and thousands of
  * flushes would take longer than decoding.
  */
-async function store(path: string, { width, height, data }: Picture): Promise<void> {
+async function store(path: string, picture: Picture): Promise<void> {
+  const { width, height, data } = picture;
   const file = new Uint8Array(HEADER_BYTES + data.length);
-  writeHeader(file, width, height);
+  writeHeader(file, { width, height, fingerprint: fingerprintOf(picture) });
   file.set(data, HEADER_BYTES);
   // Two equal pictures of a dataset may be stored at the same time.
   const temporary = `${path}.${randomUUID()}.partial`;

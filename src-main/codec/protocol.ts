@@ -20,3 +20,13 @@ export interface PrepareResult {
   /** Pictures that could not be decoded; they are not in the set. */
   quarantined: QuarantinedImage[];
 }
+
+export interface FindTwinsRequest {
+  /** A prepared set. */
+  preparedFolder: string;
+}
+
+export interface FindTwinsResult {
+  /** Positions in the prepared set, ascending. `identical`: the same file; `similar`: not all the same file, but they show the same. */
+  groups: { kind: 'identical' | 'similar'; indices: number[] }[];
+}

@@ -54,9 +54,12 @@ export interface PreparedSet {
 /** Decoded pictures kept in memory; the rest is read again. */
 const KEPT_BYTES = 1_500_000_000;
 
-/** @throws TapsError `io-failed` when the index or a decoded picture is missing or damaged */
-export function openPreparedSet(folder: string): PreparedSet {
-  const index = readIndex(folder);
+/**
+ * @param keptBytes how much of the decoded pictures stays in memory
+ * @throws TapsError `io-failed` when the index or a decoded picture is missing or damaged
+ */
+export function openPreparedSet(folder: string, { keptBytes: mostKept = KEPT_BYTES } = {}): PreparedSet {
+  const index = readPreparedIndex(folder);
   const kept = new Map<number, Picture>();
   let keptBytes = 0;
   const entry = (position: number): PreparedIndex['images'][number] => {
@@ -69,7 +72,7 @@ export function openPreparedSet(folder: string): PreparedSet {
     if (known !== undefined) return known;
     const { file, width, height } = entry(position);
     const picture = { width, height, data: readDecoded(join(index.cache, file), width * height * 3) };
-    if (keptBytes + picture.data.length <= KEPT_BYTES) {
+    if (keptBytes + picture.data.length <= mostKept) {
       kept.set(position, picture);
       keptBytes += picture.data.length;
     }
@@ -91,7 +94,8 @@ export function openPreparedSet(folder: string): PreparedSet {
   };
 }
 
-function readIndex(folder: string): PreparedIndex {
+/** @throws TapsError `io-failed` */
+export function readPreparedIndex(folder: string): PreparedIndex {
   try {
     return indexSchema.parse(JSON.parse(readFileSync(join(folder, INDEX), 'utf8')));
   } catch (error) {
