@@ -3,8 +3,8 @@
  * Grants live as long as the program.
  */
 import { randomBytes } from 'node:crypto';
-import { realpathSync, statSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { existsSync, realpathSync, statSync } from 'node:fs';
+import { basename, extname, join, resolve } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { Grant } from '../contract/studio/common.ts';
 
@@ -24,7 +24,7 @@ export class Grants {
     this.#byPath.set(found.path, token);
     this.#byToken.set(token, found.path);
     const { path: displayPath, isFolder, bytes } = found;
-    return { token, name: basename(displayPath) === '' ? displayPath : basename(displayPath), displayPath, kind: isFolder ? 'folder' : 'file', bytes: isFolder ? null : bytes };
+    return { token, name: basename(displayPath) === '' ? displayPath : basename(displayPath), displayPath, kind: isFolder ? 'folder' : 'file', bytes: isFolder ? null : bytes, content: contentOf(displayPath, isFolder) };
   }
 
   /** null when it cannot be granted (gone, unreadable, neither file nor folder). */
@@ -42,6 +42,17 @@ export class Grants {
     if (path === undefined) throw new TapsError('not-found', 'The file or folder was not chosen in this session.', 'Choose it again.');
     return path;
   }
+}
+
+/** By names only: what a file really is, its reader finds out. */
+function contentOf(path: string, isFolder: boolean): Grant['content'] {
+  if (isFolder) {
+    if (existsSync(join(path, 'taps_config.json'))) return 'task';
+    return existsSync(join(path, 'model.json')) ? 'model' : 'images';
+  }
+  const extension = extname(path).toLowerCase();
+  if (extension === '.onnx' || basename(path).toLowerCase() === 'model.json') return 'model';
+  return extension === '.zip' || extension === '.csv' ? 'images' : 'other';
 }
 
 function realPathOf(path: string): { path: string; isFolder: boolean; bytes: number } {

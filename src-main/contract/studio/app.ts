@@ -90,6 +90,8 @@ export const APP_REQUESTS = {
   'library.verify': request(z.strictObject({ operationId: operationIdSchema }), answer<VerifyView>()),
   /** Opens (or makes) the library in another folder. Refused while a run is going. */
   'library.open': request(z.strictObject({ folder: tokenSchema }), answer<LibraryStatus>()),
+  /** Tries the library that could not be opened once more. */
+  'library.retry': request(EMPTY, answer<LibraryStatus>()),
   /** Copies the library to an empty folder, verifies the copy, then uses it. The old one stays. */
   'library.move': request(z.strictObject({ folder: tokenSchema, operationId: operationIdSchema }), answer<LibraryStatus>()),
   /** Native dialog. Fails with `usage` where there is none: the renderer then shows `files.browse`. */

@@ -24,6 +24,8 @@ export interface Grant {
   kind: 'file' | 'folder';
   /** Of a file; null for a folder. */
   bytes: number | null;
+  /** What it looks like, by its name and the names inside: a dropped file goes where it belongs. */
+  content: 'images' | 'model' | 'task' | 'other';
 }
 
 /**

@@ -1,0 +1,22 @@
+/** @file Words of a base's own screen. */
+export const base = {
+  notFound: 'This base is no longer there',
+  newTask: 'New task on this base',
+  facts: 'Facts',
+  parameters: 'Parameters',
+  gated: 'Layers that tasks may change',
+  input: 'Input',
+  inputValue: (side: number, order: string): string => `${String(side)} × ${String(side)}, ${order.toUpperCase()}`,
+  preprocessing: 'Preprocessing',
+  preprocessingValue: (scale: string, mean: string, std: string): string => `value × ${scale}, minus ${mean}, divided by ${std}`,
+  features: 'Features before the head',
+  classes: 'Own classes',
+  source: 'Imported from',
+  added: 'Added',
+  copy: 'A full copy takes',
+  operators: 'Operators',
+  tasks: 'Tasks on this base',
+  noTasks: 'None yet.',
+  layers: 'Layers',
+  layer: 'Layer',
+};
