@@ -132,8 +132,11 @@ if (files === null) {
   process.exitCode = 2;
 } else {
   const totals: Totals = { passed: 0, failed: 0, skipped: 0 };
-  if (everything || positionals.includes('types')) await check('types', 'node_modules/typescript/bin/tsc', ['-p', '.'], totals);
-  if (everything || positionals.includes('lint')) await check('lint', 'node_modules/eslint/bin/eslint.js', ['src-main', 'tests'], totals);
+  if (everything || positionals.includes('types')) {
+    await check('types', 'node_modules/typescript/bin/tsc', ['-p', '.'], totals);
+    await check('types of the window', 'node_modules/svelte-check/bin/svelte-check', ['--tsconfig', 'src-renderer/tsconfig.json', '--fail-on-warnings'], totals);
+  }
+  if (everything || positionals.includes('lint')) await check('lint', 'node_modules/eslint/bin/eslint.js', ['src-main', 'src-renderer', 'tests'], totals);
   const onlyChecks = !everything && positionals.every((item) => item === 'types' || item === 'lint');
   if (!onlyChecks) await runTests(files.map((file) => fileURLToPath(new URL(file, `file://${root}`))), values.verbose, totals);
   console.log(`${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);

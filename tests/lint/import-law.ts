@@ -41,7 +41,7 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   // A stored base, read back and checked.
   bases: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'platform'], packages: [] },
   // Entries of child processes.
-  codec: { ...WITH_NODE, layers: ['contract', 'core', 'data', 'platform', ...CHILD_SIDE], packages: ['sharp', 'zod'] },
+  codec: { ...WITH_NODE, layers: ['contract', 'core', 'data', 'platform', ...CHILD_SIDE], packages: ['sharp', 'yauzl', 'zod'] },
   trainer: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'methods', 'training', 'bases', 'data', 'platform', ...CHILD_SIDE], packages: ['zod'] },
   'model-io': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'bases', 'data', 'platform', ...CHILD_SIDE], packages: ['onnxruntime-node', 'zod'] },
   // Their owner knows their messages, never their code.
@@ -56,6 +56,8 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
 export const HOMES: Readonly<Record<string, readonly string[]>> = {
   'better-sqlite3': ['library'],
   sharp: ['codec'],
+  // Archives are made by strangers as pictures are.
+  yauzl: ['codec'],
   'onnxruntime-node': ['engine', 'model-io'],
   electron: [],
 };
