@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { test } from 'node:test';
 import { Linter } from 'eslint';
+import { windowViolationOf } from './window-law.ts';
 import { HOMES, IMPORT_LAW, importLawRule, violationOf } from './import-law.ts';
 
 test('every folder of src-main has a law, and every allowed folder exists in the table', () => {
