@@ -21,8 +21,10 @@ export function trainCommand(): Command {
     .option('--resume', 'go on with the newest unfinished run of this method, with its own settings')
     .action((taskName: string, options: Options, self: Command) =>
       runCommand(self, async (context) => {
-        const wanted = trainConfigOf(methodOf(options.method), options);
+        // A wrong option is said before anything is opened.
+        trainConfigOf(methodOf(options.method), options);
         using library = openLibrary(context.libraryFolder);
+        const wanted = trainConfigOf(methodOf(options.method), options, library.bases.get(library.tasks.get(taskName).baseId).summary.operators);
         const { config, resume } = options.resume === true ? unfinishedRun(library, taskName, options) : { config: wanted, resume: undefined };
         const label = `${taskName} ${wordOfMethod(config.method)}`;
         const display = new TrainingDisplay(context.terminal, label, config.epochs, config.method === 'taps');

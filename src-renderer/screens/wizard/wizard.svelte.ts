@@ -1,4 +1,5 @@
 /** @file The wizard's answers. Kept by the main side after every change, so that a restart loses nothing. */
+import { defaultsForBase } from '../../../src-main/contract/training-defaults.ts';
 import { trainConfigSchema, type TrainConfig } from '../../../src-main/contract/training.ts';
 import type { Grant } from '../../../src-main/contract/studio/common.ts';
 import type { Draft, Inspection } from '../../../src-main/contract/studio/images.ts';
@@ -34,6 +35,8 @@ export class Wizard {
   loaded = $state(false);
   /** Left by an earlier session. */
   resumed = $state(false);
+  /** The settings suit the chosen base. */
+  fitted = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #finished = false;
 
@@ -76,6 +79,18 @@ export class Wizard {
     }
   }
 
+  /** The settings that suit the base's kind of network take the place of the general ones. */
+  async fitToBase(): Promise<void> {
+    const { baseId } = this.draft;
+    if (baseId === null) return;
+    const detail = await this.app.attempt(() => this.app.studio.request('base.show', { id: baseId }));
+    if (detail === undefined || this.draft.baseId !== baseId) return;
+    const { optimizer, learningRate } = trainConfigSchema.parse({ method: 'taps', ...defaultsForBase(detail.summary.operators) });
+    Object.assign(this.draft.config, { optimizer, learningRate });
+    this.fitted = true;
+    this.keep();
+  }
+
   /** Pictures that are not left out. */
   get remaining(): number {
     return (this.inspection?.images ?? 0) - this.draft.excluded.length;
@@ -88,12 +103,16 @@ export class Wizard {
     else {
       this.draft = kept;
       this.resumed = true;
+      this.fitted = true;
     }
     const bases = this.app.overview?.bases ?? [];
     if (this.draft.baseId !== null && !bases.some(({ id }) => id === this.draft.baseId)) this.draft.baseId = null;
     if (this.draft.baseId === null) {
       const [only] = bases;
-      if (bases.length === 1 && only !== undefined) this.draft.baseId = only.id;
+      if (bases.length === 1 && only !== undefined) {
+        this.draft.baseId = only.id;
+        void this.fitToBase();
+      }
       this.draft.step = 'base';
     }
     this.loaded = true;
