@@ -2,13 +2,15 @@
  * @file One file → 8-bit RGB at the working size. sharp (libvips) with strict errors and a pixel limit; EXIF orientation is
  * applied, colours become sRGB, transparency becomes white, of animations the first frame is taken.
  */
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { TapsError } from '../contract/errors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { Picture } from '../core/augment.ts';
 
 /** 64 megapixels: more than any camera that these tasks come from, less than a decompression bomb. */
 export const MAX_PIXELS = 64_000_000;
+/** What the largest allowed picture takes uncompressed, four channels of 16 bits each. */
+export const MAX_FILE_BYTES = MAX_PIXELS * 8;
 
 /**
  * What is decoded, whatever a file is called. libvips reads more, among it formats that are programs rather than pictures (SVG).
@@ -32,10 +34,9 @@ export function workingSize({ resize, imageSize }: Preprocessing): { key: string
 export async function decodePicture(bytes: Uint8Array, preprocessing: Preprocessing): Promise<Picture> {
   const { side } = workingSize(preprocessing);
   try {
-    let source = sharp(bytes, { failOn: 'warning', limitInputPixels: MAX_PIXELS, pages: 1, autoOrient: true });
-    const { autoOrient, format, orientation = 1 } = await source.metadata();
-    if (!FORMATS.includes(format)) throw new Error(`${format.toUpperCase()} is not a format of pictures that is read`);
-    const { width, height } = autoOrient;
+    const opened = await openPicture(bytes);
+    const { width, height, orientation } = opened;
+    let { source } = opened;
     const scale = side / Math.min(width, height);
     const target =
       preprocessing.resize === 'squash'
@@ -52,8 +53,35 @@ export async function decodePicture(bytes: Uint8Array, preprocessing: Preprocess
       .toBuffer({ resolveWithObject: true });
     return { width: info.width, height: info.height, data: threeChannels(data, info.channels) };
   } catch (error) {
-    throw new TapsError('image-unreadable', error instanceof Error ? firstLine(error.message) : String(error), 'Replace or remove the file.', { cause: error });
+    throw unreadable(error);
   }
+}
+
+/** For showing: turned, on white, inside size × size, never enlarged, as WebP. @throws TapsError `image-unreadable` */
+export async function renderThumbnail(bytes: Uint8Array, size: number): Promise<Uint8Array> {
+  try {
+    const { source } = await openPicture(bytes);
+    return await source
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .resize({ width: size, height: size, fit: 'inside', withoutEnlargement: true })
+      .webp({ quality: 82, effort: 2 })
+      .toBuffer();
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+/** Nothing is decoded yet. Width and height are those after turning. */
+async function openPicture(bytes: Uint8Array): Promise<{ source: Sharp; width: number; height: number; orientation: number }> {
+  const source = sharp(bytes, { failOn: 'warning', limitInputPixels: MAX_PIXELS, pages: 1, autoOrient: true });
+  const { autoOrient, format, orientation = 1 } = await source.metadata();
+  if (!FORMATS.includes(format)) throw new Error(`${format.toUpperCase()} is not a format of pictures that is read`);
+  return { source, ...autoOrient, orientation };
+}
+
+function unreadable(error: unknown): TapsError {
+  return new TapsError('image-unreadable', error instanceof Error ? firstLine(error.message) : String(error), 'Replace or remove the file.', { cause: error });
 }
 
 function threeChannels(data: Uint8Array, channels: number): Uint8Array {

@@ -1,7 +1,6 @@
 /** @file Decodes a dataset into the cache and writes the index of the prepared set. */
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { QuarantinedImage } from '../contract/dataset.ts';
 import type { Picture } from '../core/augment.ts';
@@ -10,15 +9,13 @@ import { writePreparedSet, type PreparedIndex } from '../data/prepared-set.ts';
 import { sha256OfBytes } from '../platform/hash.ts';
 import { storageError } from '../platform/storage-error.ts';
 import type { Progress } from '../supervisor/request-protocol.ts';
-import { decodePicture, MAX_PIXELS, workingSize } from './decode-picture.ts';
+import { decodePicture, MAX_FILE_BYTES, workingSize } from './decode-picture.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import type { PrepareRequest, PrepareResult } from './protocol.ts';
+import { storeInCache } from './store-in-cache.ts';
 
 /** Decoding runs on this many files at a time. */
 const PARALLEL = 2;
-
-/** What the largest allowed picture takes uncompressed, four channels of 16 bits each. */
-const MAX_FILE_BYTES = MAX_PIXELS * 8;
 
 type Entry = PreparedIndex['images'][number];
 
@@ -109,23 +106,10 @@ async function cachedSize(path: string): Promise<{ width: number; height: number
   }
 }
 
-/**
- * Written beside and renamed, without waiting for the disk: a cache may lose its newest files in a power cut, and thousands of
- * flushes would take longer than decoding.
- */
-async function store(path: string, picture: Picture): Promise<void> {
+function store(path: string, picture: Picture): Promise<void> {
   const { width, height, data } = picture;
   const file = new Uint8Array(HEADER_BYTES + data.length);
   writeHeader(file, { width, height, fingerprint: fingerprintOf(picture) });
   file.set(data, HEADER_BYTES);
-  // Two equal pictures of a dataset may be stored at the same time.
-  const temporary = `${path}.${randomUUID()}.partial`;
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(temporary, file);
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true });
-    throw storageError(error, 'write the decoded picture', path, file.length);
-  }
+  return storeInCache(path, file);
 }

@@ -30,3 +30,43 @@ export interface FindTwinsResult {
   /** Positions in the prepared set, ascending. `identical`: the same file; `similar`: not all the same file, but they show the same. */
   groups: { kind: 'identical' | 'similar'; indices: number[] }[];
 }
+
+export interface UnpackRequest {
+  /** A zip file. */
+  archive: string;
+  /** Exists and is empty. */
+  folder: string;
+}
+
+/** Name of the file with the `ArchiveRecord` in an unpacked folder; hidden, so that no dataset has it. */
+export const ARCHIVE_RECORD = '.taps-archive.json';
+
+/** What came out of an archive. */
+export interface ArchiveRecord {
+  version: 1;
+  /** Pictures and tables. */
+  files: number;
+  bytes: number;
+  /** Pictures and tables that were not written. */
+  leftOut: QuarantinedImage[];
+}
+
+export interface HashFileRequest {
+  path: string;
+}
+
+export interface ThumbnailRequest {
+  /** Absolute. */
+  path: string;
+  /** Refuse a file with another content; null takes it as it is. */
+  sha256: string | null;
+  /** Longer side in pixels at most. */
+  size: number;
+  /** The cache of thumbnails of this size. */
+  folder: string;
+}
+
+export interface ThumbnailResult {
+  /** Absolute. */
+  file: string;
+}

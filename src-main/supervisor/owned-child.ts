@@ -86,8 +86,13 @@ export class OwnedChild {
 
   /** Called once, also for a child that has ended already. */
   onEnd(listener: (error: TapsError) => void): () => void {
-    if (this.#ended !== undefined) listener(this.#ended);
-    else this.#endListeners.add(listener);
+    const ended = this.#ended;
+    // Never before this returns: the caller has not stored the way to end its subscription yet.
+    if (ended === undefined) this.#endListeners.add(listener);
+    else
+      queueMicrotask(() => {
+        listener(ended);
+      });
     return () => this.#endListeners.delete(listener);
   }
 
