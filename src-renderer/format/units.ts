@@ -1,6 +1,6 @@
 /** @file The one place where numbers become text. Values stay raw everywhere else. */
 
-const LOCALE = 'en';
+const LOCALE = 'en-GB';
 const count = new Intl.NumberFormat(LOCALE);
 const percent = new Intl.NumberFormat(LOCALE, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 });
 const wholePercent = new Intl.NumberFormat(LOCALE, { style: 'percent', maximumFractionDigits: 0 });

@@ -152,6 +152,7 @@ export class Wizard {
 
   go(step: Step): void {
     if (!this.canGo(step)) return;
+    this.resumed = false;
     this.draft.step = step;
     this.keep();
   }
