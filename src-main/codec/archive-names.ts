@@ -23,7 +23,7 @@ export function isTable(name: string): boolean {
 
 /** Hidden files, and what macOS puts beside every picture it packs. */
 export function isHidden(name: string): boolean {
-  return name.split('/').some((part) => part.startsWith('.') || part === '__MACOSX');
+  return name.split('/').some((part) => (part.startsWith('.') && part !== '.') || part === '__MACOSX');
 }
 
 /** Why nothing may be written under this name, however honest the rest of the archive is; such names are made by attackers only. */

@@ -46,7 +46,7 @@ export async function buildManifest(listing: Listing, options: ScanOptions): Pro
   });
   requireReadable(listing, images, quarantined);
   const splitSource = assignSplits(images, given, listing.classes.length, options);
-  requireTrainingImages(listing, images);
+  requireTrainingImages(listing.classes, images);
   quarantined.sort(byPath);
   return {
     version: 1,
@@ -109,8 +109,8 @@ function requireReadable({ classes, root }: Listing, images: readonly DatasetIma
   if (empty !== undefined) throw new TapsError('dataset-invalid', `The class ${empty} has no readable picture${example}.`, `Put readable pictures into ${empty} or remove the class.`);
 }
 
-/** A class that is only tested cannot be learnt. */
-function requireTrainingImages({ classes }: Listing, images: readonly DatasetImage[]): void {
+/** A class that is only tested cannot be learnt. @throws TapsError `dataset-invalid` */
+export function requireTrainingImages(classes: readonly string[], images: readonly DatasetImage[]): void {
   const learnt = new Set(images.filter(({ split }) => split === 'train').map(({ label }) => label));
   const untaught = classes.find((_, label) => !learnt.has(label));
   if (untaught !== undefined) throw new TapsError('dataset-invalid', `The class ${untaught} has no picture for training.`, `Put some of its pictures into the train split, or remove the class.`);

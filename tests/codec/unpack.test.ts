@@ -40,7 +40,7 @@ async function unpacked(entries: ZipEntry[]): Promise<{ record: ArchiveRecord; f
 }
 
 /** @param left what a refusal may leave inside the folder: nothing, unless writing had begun */
-async function refused(bytes: Uint8Array, words: RegExp, { limits = ARCHIVE_LIMITS, code = 'dataset-invalid' as ErrorCode } = {}): Promise<void> {
+async function refused(bytes: Uint8Array, words: RegExp, { limits = ARCHIVE_LIMITS, code = 'dataset-invalid' }: { limits?: typeof ARCHIVE_LIMITS; code?: ErrorCode } = {}): Promise<void> {
   const { around, archive, folder } = place(bytes);
   const before = tree(around);
   await assert.rejects(unpack({ archive, folder }, () => undefined, limits), (error: unknown) => {
