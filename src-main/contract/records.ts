@@ -29,6 +29,8 @@ export interface BaseRecord {
     operators: Record<string, number>;
     /** What a full copy for one more task costs before its head: all backbone parameters and statistics, 4 bytes each. */
     backboneBytes: number;
+    /** Gated layers in forward order; absent in bases that an early version imported. */
+    layers?: { name: string; parameters: number }[];
   };
   /** File name it was imported from. */
   source: string;
@@ -77,6 +79,12 @@ export interface RunRecord {
   failure: string | null;
   metrics: EpochMetrics[];
   result: TrainResult | null;
+}
+
+/** A run without its metrics: what lists of runs need. */
+export interface RunHead extends Omit<RunRecord, 'metrics'> {
+  /** Epochs with metrics. */
+  epochsDone: number;
 }
 
 export interface DeltaRecord {

@@ -125,7 +125,7 @@ export class Bases {
    * Changes what a person writes about a base.
    * @throws TapsError `not-found`; `already-exists` when another base has the name; `invalid-config`
    */
-  update(nameOrId: string, { name, notes, tags }: Partial<Pick<BaseRecord, 'name' | 'notes' | 'tags'>>): BaseRecord {
+  update(nameOrId: string, { name, notes, tags }: { name?: string | undefined; notes?: string | undefined; tags?: string[] | undefined }): BaseRecord {
     const { writer } = this.#context;
     if (name !== undefined) checkName('base', name);
     return writer.transaction(() => {

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
-import type { RunRecord, RunStatus } from '../contract/records.ts';
+import type { RunHead, RunRecord, RunStatus } from '../contract/records.ts';
 import type { EpochMetrics, MethodId, TrainConfig, TrainResult } from '../contract/training.ts';
 import { storageError } from '../platform/storage-error.ts';
 import type { LibraryContext } from './context.ts';
@@ -35,12 +35,6 @@ export function markDone(db: WritableDb, runId: string, result: TrainResult | nu
 /** Runs that a process left unfinished when it died. Only the library's single writer may call this, when it opens. */
 export function interruptOrphans(db: WritableDb): number {
   return db.run("UPDATE runs SET status = 'interrupted', finished_at = ? WHERE status IN ('queued', 'running', 'paused')", Date.now());
-}
-
-/** A run without its metrics: what lists of runs need. */
-export interface RunHead extends Omit<RunRecord, 'metrics'> {
-  /** Epochs with metrics. */
-  epochsDone: number;
 }
 
 export class Runs {

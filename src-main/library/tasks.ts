@@ -105,7 +105,7 @@ export class Tasks {
    * Changes what a person writes about a task, and which result it shows.
    * @throws TapsError `not-found` for the task, or a delta that is not one of its own; `already-exists` when another task has the name; `invalid-config`
    */
-  update(nameOrId: string, { name, notes, tags, currentDeltaId }: Partial<Pick<TaskRecord, 'name' | 'notes' | 'tags'>> & { currentDeltaId?: string | undefined }): TaskRecord {
+  update(nameOrId: string, { name, notes, tags, currentDeltaId }: { name?: string | undefined; notes?: string | undefined; tags?: string[] | undefined; currentDeltaId?: string | undefined }): TaskRecord {
     const { writer } = this.#context;
     if (name !== undefined) checkName('task', name);
     return writer.transaction(() => {

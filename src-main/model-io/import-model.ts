@@ -66,13 +66,15 @@ function summaryOf({ graph, parameters, head }: BaseModel): ImportResult['summar
   for (const { op } of graph.nodes) operators[op] = (operators[op] ?? 0) + 1;
   const learnt = parameters.filter(({ role }) => role !== 'constant');
   const count = (list: typeof parameters): number => list.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+  const gated = parameters.filter(({ role }) => role === 'gated').sort((a, b) => a.nodeIndex - b.nodeIndex);
   return {
     parameters: count(learnt),
-    gatedLayers: parameters.filter(({ role }) => role === 'gated').length,
+    gatedLayers: gated.length,
     nodes: graph.nodes.length,
     features: head.features,
     operators,
     backboneBytes: 4 * count(learnt.filter(({ role }) => role !== 'head')),
+    layers: gated.map(({ name, shape }) => ({ name, parameters: elementCount(shape) })),
   };
 }
 

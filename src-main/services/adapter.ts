@@ -11,10 +11,11 @@ import type { Library } from './open-library.ts';
 /**
  * Writes one learnt task as a folder. Inverse: `unpackTask`.
  * @param method null: the task's current result
+ * @param deltaId this very result, whatever its method
  * @throws TapsError `not-found`, `already-exists`, `library-damaged`, `disk-full`
  */
-export async function packTask(library: Library, taskName: string, folder: string, method: MethodId | null): Promise<{ path: string; config: AdapterConfig }> {
-  const { task, base, delta } = chooseDelta(library, taskName, method);
+export async function packTask(library: Library, taskName: string, folder: string, method: MethodId | null, deltaId?: string): Promise<{ path: string; config: AdapterConfig }> {
+  const { task, base, delta } = chooseDelta(library, taskName, method, deltaId);
   const path = resolve(folder);
   const config = await packAdapter(path, { artifactBytes: await library.deltas.readBytes(delta), taskName: task.name, baseName: base.name, testAccuracy: delta.testAccuracy });
   return { path, config };

@@ -3,6 +3,7 @@ import type { DatasetManifest, QuarantinedImage } from '../contract/dataset.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { TaskRecord } from '../contract/records.ts';
 import { manifestHash } from '../data/build-manifest.ts';
+import { reviseManifest } from '../data/revise-manifest.ts';
 import { scanDataset } from '../data/scan.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
@@ -40,6 +41,30 @@ export async function addTask(library: Library, options: AddTaskOptions): Promis
   const dataset = library.datasets.add(manifest);
   const task = library.tasks.add({ name: options.name, baseId: base.id, datasetId: dataset.id, classNames: manifest.classes });
   return { task, manifest };
+}
+
+export interface InspectedTask {
+  name: string;
+  baseId: string;
+  /** Of pictures that have been looked through. */
+  manifest: DatasetManifest;
+  /** Paths of pictures that a person took out; those not in the manifest do not matter. */
+  excluded: readonly string[];
+}
+
+/**
+ * Records dataset and task of pictures that were inspected before; nothing is recorded when it throws.
+ * @throws TapsError `dataset-invalid`, `already-exists`, `invalid-config`, `not-found`
+ */
+export function addInspectedTask(library: Library, { name, baseId, manifest: inspected, excluded }: InspectedTask): TaskRecord {
+  const base = library.bases.get(baseId);
+  refuseTakenName(library, name);
+  const known = new Set(inspected.images.map(({ path }) => path));
+  const changes = [...new Set(excluded)].filter((path) => known.has(path)).map((path) => ({ path, label: null }));
+  const manifest = changes.length === 0 ? inspected : reviseManifest(inspected, changes);
+  requireSplits(manifest);
+  const dataset = library.datasets.add(manifest);
+  return library.tasks.add({ name, baseId: base.id, datasetId: dataset.id, classNames: manifest.classes });
 }
 
 /** Before minutes of decoding, not after them. */

@@ -20,6 +20,8 @@ export interface ExportTaskOptions {
   task: string;
   /** null: the task's current result. */
   method: MethodId | null;
+  /** This very result, whatever its method. */
+  deltaId?: string | null | undefined;
   out: string;
   /** Replace an existing file. */
   overwrite: boolean;
@@ -27,11 +29,16 @@ export interface ExportTaskOptions {
   engine: TrainConfig['engine'];
   threads: number;
   onDecoded?: CountProgress | undefined;
+  /** What begins now: decoding test pictures, writing the file, or comparing its answers with the library's. */
+  onStage?: ((stage: ExportStage) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
+export type ExportStage = 'decoding' | 'writing' | 'proving';
+
 export interface ExportOutcome {
   task: string;
+  deltaId: string;
   method: MethodId;
   /** Absolute. */
   path: string;
@@ -45,11 +52,12 @@ export interface ExportOutcome {
  */
 export async function exportTask(library: Library, options: ExportTaskOptions): Promise<ExportOutcome> {
   const path = resolve(options.out);
-  const { task, base, delta } = chooseDelta(library, options.task, options.method);
+  const { task, base, delta } = chooseDelta(library, options.task, options.method, options.deltaId ?? null);
   await refuseTarget(path, options.overwrite);
   const { preprocessing } = await library.deltas.read(delta);
   const { manifest } = library.datasets.get(task.datasetId);
   if (manifest.images.length === 0) throw new TapsError('dataset-invalid', `Task ${JSON.stringify(task.name)} came from an adapter folder without pictures, so an export cannot be proven.`, 'Add the pictures as a task of their own, or export where the task was learnt.');
+  options.onStage?.('decoding');
   const prepared = await prepareDataset(library, manifest, preprocessing, { onProgress: options.onDecoded, signal: options.signal });
   const indices = openPreparedSet(prepared.folder).indicesOf('test');
   const files = { base: library.bases.files(base), artifactPath: library.deltas.path(delta) };
@@ -57,14 +65,17 @@ export async function exportTask(library: Library, options: ExportTaskOptions): 
   const withSignal = options.signal === undefined ? {} : { signal: options.signal };
   try {
     await mkdir(dirname(path), { recursive: true });
+    options.onStage?.('writing');
     const exportRequest: ExportRequest = { ...files, partialPath };
     const { bytes } = (await withRequestChild('model-io', (child) => child.request('export', exportRequest, withSignal))) as ExportResult;
+    options.onStage?.('proving');
     const expected = await ownLogits({ ...files, preparedFolder: prepared.folder, indices, engine: options.engine, threads: options.threads });
+    if (options.signal?.aborted === true) throw new TapsError('cancelled', 'The export was cancelled.', 'Start it again when you are ready.');
     const parityRequest: ParityRequest = { onnxPath: partialPath, preparedFolder: prepared.folder, indices, preprocessing, expected };
     const parity = (await withRequestChild('model-io', (child) => child.request('parity', parityRequest, withSignal))) as ParityResult;
     requireParity(parity);
     await rename(partialPath, path);
-    return { task: task.name, method: delta.method, path, bytes, parity };
+    return { task: task.name, deltaId: delta.id, method: delta.method, path, bytes, parity };
   } catch (error) {
     throw storageError(error, 'write', path);
   } finally {

@@ -13,6 +13,8 @@ export interface PredictOptions {
   task: string;
   /** null: the task's current result. */
   method: MethodId | null;
+  /** This very result, whatever its method. */
+  deltaId?: string | null | undefined;
   images: readonly string[];
   engine: TrainConfig['engine'];
   /** CPU threads, 0 = all cores. */
@@ -43,7 +45,7 @@ export interface PredictOutcome {
 
 /** @throws TapsError `not-found`; `image-unreadable` when none of the files can be read */
 export async function predict(library: Library, options: PredictOptions): Promise<PredictOutcome> {
-  const { task, base, delta } = chooseDelta(library, options.task, options.method);
+  const { task, base, delta } = chooseDelta(library, options.task, options.method, options.deltaId ?? null);
   const { preprocessing } = await library.deltas.read(delta);
   await mkdir(library.cacheFolder, { recursive: true });
   const folder = await mkdtemp(join(library.cacheFolder, 'predict-'));

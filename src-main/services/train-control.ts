@@ -2,7 +2,7 @@
 import type { TrainerClient } from '../supervisor/trainer-client.ts';
 
 export class TrainControl {
-  #trainer: Pick<TrainerClient, 'pause' | 'resume' | 'finish'> | null = null;
+  #trainer: Pick<TrainerClient, 'pause' | 'resume' | 'finish' | 'stop'> | null = null;
   #paused = false;
   #finishing = false;
 
@@ -28,10 +28,15 @@ export class TrainControl {
   }
 
   /** Passes on what was asked before the trainer was there. */
-  attach(trainer: Pick<TrainerClient, 'pause' | 'resume' | 'finish'>): void {
+  attach(trainer: Pick<TrainerClient, 'pause' | 'resume' | 'finish' | 'stop'>): void {
     this.#trainer = trainer;
     if (this.#finishing) trainer.finish();
     else if (this.#paused) trainer.pause();
+  }
+
+  /** Does not wait for the current step: the trainer is asked to go and, if it does not, ended. */
+  abandon(): void {
+    void this.#trainer?.stop();
   }
 
   detach(): void {

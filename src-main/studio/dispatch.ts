@@ -1,9 +1,10 @@
 /** @file From a request as it arrives to an answer as it leaves: name and input checked, errors as envelopes. */
 import type { z } from 'zod';
-import { envelopeOf, TapsError, type ErrorEnvelope } from '../contract/errors.ts';
+import { TapsError } from '../contract/errors.ts';
 import { isRequestName, STUDIO_REQUESTS, type Reply, type RequestName } from '../contract/studio/contract.ts';
 import type { StudioContext } from './context.ts';
 import { HANDLERS } from './handlers/index.ts';
+import { plainEnvelope } from './plain-envelope.ts';
 
 /** Longest piece of foreign text that an error repeats. */
 const QUOTED_LENGTH = 80;
@@ -28,17 +29,6 @@ function invalidInput(name: RequestName, error: z.ZodError): TapsError {
   const issue = error.issues[0];
   const path = issue === undefined || issue.path.length === 0 ? 'the request' : issue.path.map(String).join('.');
   return new TapsError('invalid-config', `${name}: ${path.slice(0, QUOTED_LENGTH)} is not valid: ${issue?.message ?? 'unknown reason'}.`, 'Correct that value and try again.', { details: { path } });
-}
-
-/** Details are for machines: what cannot travel as JSON is left out. */
-export function plainEnvelope(error: unknown): ErrorEnvelope {
-  const { code, message, advice, details } = envelopeOf(error);
-  if (details === undefined) return { code, message, advice };
-  try {
-    return { code, message, advice, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> };
-  } catch {
-    return { code, message, advice };
-  }
 }
 
 function quote(value: unknown): string {

@@ -2,13 +2,13 @@
  * @file The main side of the studio: everything behind the contract in contract/studio, without Electron. A transport (Electron's
  * IPC, or the loopback server) passes requests in and events out; the files a person chooses come from its platform services.
  */
-import { realpathSync } from 'node:fs';
 import type { FilePurpose } from '../contract/studio/app.ts';
 import type { Grant } from '../contract/studio/common.ts';
 import type { Reply } from '../contract/studio/contract.ts';
 import type { StudioEvent } from '../contract/studio/events.ts';
 import { StudioContext } from './context.ts';
 import { answerRequest } from './dispatch.ts';
+import { pictureOf } from './pictures.ts';
 
 /** What only a desktop can do. null where there is none: the window then offers what works without. */
 export interface PlatformServices {
@@ -49,15 +49,28 @@ export interface Studio {
 }
 
 /** Never fails because of the library: `app.state` then says what is wrong with it. */
-export async function createStudio(options: StudioOptions): Promise<Studio> {
-  const context = await StudioContext.create(options);
-  return {
+export function createStudio(options: StudioOptions): Promise<Studio> {
+  const context = new StudioContext(options);
+  return Promise.resolve({
     handle: (name, input) => answerRequest(context, name, input),
     onEvent: (listener) => context.events.subscribe(listener),
-    grants: { add: (path) => Promise.resolve(context.grants.add(realpathSync(path))) },
-    picture: () => Promise.resolve(null),
-    recent: () => [],
-    busy: () => false,
+    grants: { add: (path) => new Promise((resolve) => { resolve(context.grants.add(path)); }) },
+    picture: (pathAndQuery) => pictureOf(context, pathAndQuery),
+    recent: () => recentTasks(context),
+    busy: () => context.busy,
     close: () => context.close(),
-  };
+  });
+}
+
+const RECENT = 8;
+
+/** By the newest thing that happened to a task: its making or a run of it. */
+function recentTasks({ sessionOrNull: session }: StudioContext): { id: string; name: string }[] {
+  if (session === null) return [];
+  return session
+    .tasks()
+    .map(({ id, name, createdAt }) => ({ id, name, at: session.runs(id)[0]?.startedAt ?? createdAt }))
+    .sort((a, b) => b.at - a.at)
+    .slice(0, RECENT)
+    .map(({ id, name }) => ({ id, name }));
 }

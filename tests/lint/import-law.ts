@@ -49,7 +49,7 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   services: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'data', 'library', 'platform', 'supervisor', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: ['zod'] },
   cli: { ...WITH_NODE, layers: ['contract', 'core', 'services'], packages: ['commander', 'zod'] },
   // The main side behind the window's contract, without Electron.
-  studio: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'services'], packages: ['zod'] },
+  studio: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'services', 'training/selection.ts'], packages: ['zod'] },
 };
 
 /** Packages with one home each, wherever else they might be wanted (a native addon per kind of process). */

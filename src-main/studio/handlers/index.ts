@@ -1,12 +1,12 @@
 /** @file Every request and the function that answers it. */
-import { TapsError } from '../../contract/errors.ts';
-import { STUDIO_REQUESTS, type ParsedInput, type RequestName, type RequestOutput } from '../../contract/studio/contract.ts';
-import type { StudioContext } from '../context.ts';
+import type { RequestName } from '../../contract/studio/contract.ts';
+import { appHandlers } from './app.ts';
+import { compareHandlers } from './compare.ts';
+import { exportHandlers } from './export.ts';
+import type { Handlers } from './handlers.ts';
+import { imageHandlers } from './images.ts';
+import { libraryHandlers } from './library.ts';
+import { resultHandlers } from './results.ts';
+import { runHandlers } from './runs.ts';
 
-export type Handlers<Names extends RequestName> = { [K in Names]: (context: StudioContext, input: ParsedInput<K>) => RequestOutput<K> | Promise<RequestOutput<K>> };
-
-const notThereYet = (): never => {
-  throw new TapsError('internal', 'not there yet', '');
-};
-
-export const HANDLERS = Object.fromEntries(Object.keys(STUDIO_REQUESTS).map((name) => [name, notThereYet])) as unknown as Handlers<RequestName>;
+export const HANDLERS: Handlers<RequestName> = { ...appHandlers, ...libraryHandlers, ...imageHandlers, ...runHandlers, ...resultHandlers, ...compareHandlers, ...exportHandlers };

@@ -1,0 +1,11 @@
+/** @file Answers about what was learnt: the result, its mistakes, trying it. */
+import type { RESULT_REQUESTS } from '../../contract/studio/results.ts';
+import { judge, predictPictures } from '../try-result.ts';
+import { resultView } from '../views/result-view.ts';
+import type { Handlers } from './handlers.ts';
+
+export const resultHandlers: Handlers<keyof typeof RESULT_REQUESTS> = {
+  'result.show': ({ session }, { deltaId }) => resultView(session, deltaId),
+  'result.judge': (context, { deltaId, operationId }) => judge(context, deltaId, operationId),
+  'predict.pictures': (context, input) => predictPictures(context, input),
+};

@@ -1,0 +1,73 @@
+/** @file An open library with everything that lives as long as it is open. Lists leave out what is about to be removed. */
+import { TapsError } from '../contract/errors.ts';
+import type { BaseRecord, DeltaRecord, RunHead, TaskRecord } from '../contract/records.ts';
+import type { LibraryStatus } from '../contract/studio/app.ts';
+import { openLibrary, type Library } from '../services/open-library.ts';
+import { PictureFiles } from '../services/picture-files.ts';
+import { StudioDatasets } from './datasets.ts';
+import type { StudioEvents } from './events.ts';
+import { RunQueue } from './queue/run-queue.ts';
+import { Removals } from './removals.ts';
+
+export class LibrarySession {
+  readonly library: Library;
+  readonly datasets: StudioDatasets;
+  readonly queue: RunQueue;
+  readonly removals: Removals;
+  readonly pictures: PictureFiles;
+
+  /** @throws TapsError what `openLibrary` throws */
+  constructor(folder: string, events: StudioEvents) {
+    this.library = openLibrary(folder, { create: true });
+    this.datasets = new StudioDatasets(this.library);
+    this.pictures = new PictureFiles(this.library);
+    this.removals = new Removals(this.library, events);
+    this.queue = new RunQueue(this.library, events, (runId) => this.removals.isHidden('run', runId));
+  }
+
+  /** By name. */
+  bases(): BaseRecord[] {
+    return this.library.bases.list().filter(({ id }) => !this.removals.isHidden('base', id));
+  }
+
+  /** By name. */
+  tasks(): TaskRecord[] {
+    return this.library.tasks.list().filter(({ id }) => !this.removals.isHidden('task', id));
+  }
+
+  /** By id. @throws TapsError `not-found`, also for one that is about to be removed */
+  task(id: string): TaskRecord {
+    const task = this.tasks().find((candidate) => candidate.id === id);
+    if (task === undefined) throw new TapsError('not-found', 'This task is not in the library any more.', 'Go back to the library.');
+    return task;
+  }
+
+  /** By id. @throws TapsError `not-found`, also for one that is about to be removed */
+  base(id: string): BaseRecord {
+    const base = this.bases().find((candidate) => candidate.id === id);
+    if (base === undefined) throw new TapsError('not-found', 'This base is not in the library any more.', 'Go back to the library.');
+    return base;
+  }
+
+  /** Of a task, newest first. */
+  runs(taskId: string): RunHead[] {
+    return this.library.runs.heads({ taskId }).filter(({ id }) => !this.removals.isHidden('run', id));
+  }
+
+  /** Of a task, oldest first. */
+  deltas(taskId: string): DeltaRecord[] {
+    return this.library.deltas.list(taskId).filter(({ runId }) => runId === null || !this.removals.isHidden('run', runId));
+  }
+
+  status(): LibraryStatus {
+    return { state: 'open', folder: this.library.folder, bases: this.bases().length, tasks: this.tasks().length };
+  }
+
+  /** Stops the queue with a checkpoint, finishes removals, closes the library. */
+  async close(): Promise<void> {
+    await this.queue.close();
+    await this.pictures.close();
+    await this.removals.finishAll();
+    this.library.close();
+  }
+}

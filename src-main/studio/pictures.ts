@@ -1,0 +1,41 @@
+/** @file From `/picture/…` to a small picture on disk. Only pictures of datasets and granted files have an address. */
+import { join } from 'node:path';
+import { idSchema, tokenSchema } from '../contract/studio/common.ts';
+import { PICTURE_SIZES, type PictureFile, type PictureSize } from '../services/picture-files.ts';
+import type { StudioContext } from './context.ts';
+
+export interface PictureAddress {
+  size: PictureSize;
+  what: { kind: 'dataset'; id: string; index: number } | { kind: 'granted'; token: string };
+}
+
+/** null for anything that is not exactly such an address. */
+export function parsePictureAddress(pathAndQuery: string): PictureAddress | null {
+  const match = /^\/picture\/(dataset\/([^/?]+)\/(\d{1,7})|granted\/([^/?]+))(?:\?size=(\d{1,4}))?$/.exec(pathAndQuery);
+  if (match === null) return null;
+  const [, , id, index, token, sizeText] = match;
+  const size = sizeText === undefined ? 256 : PICTURE_SIZES.find((known) => String(known) === sizeText);
+  if (size === undefined) return null;
+  if (id !== undefined && index !== undefined) return idSchema.safeParse(id).success ? { size, what: { kind: 'dataset', id, index: Number(index) } } : null;
+  return token !== undefined && tokenSchema.safeParse(token).success ? { size, what: { kind: 'granted', token } } : null;
+}
+
+/** The small picture; null when the address is wrong, nothing was granted, or the file cannot be shown. */
+export async function pictureOf(context: StudioContext, pathAndQuery: string): Promise<PictureFile | null> {
+  try {
+    const address = parsePictureAddress(pathAndQuery);
+    const original = address === null ? null : originalOf(context, address);
+    return address === null || original === null ? null : await context.session.pictures.pictureFile({ ...original, size: address.size });
+  } catch {
+    // A missing, changed or unreadable file: the window shows a place-holder.
+    return null;
+  }
+}
+
+/** Where the original lies, and its hash where it is known. */
+function originalOf(context: StudioContext, { what }: PictureAddress): { path: string; sha256?: string } | null {
+  if (what.kind === 'granted') return { path: context.grants.pathOf(what.token) };
+  const { root, images } = context.session.datasets.manifest(what.id);
+  const image = images[what.index];
+  return image === undefined ? null : { path: join(root, image.path), sha256: image.sha256 };
+}

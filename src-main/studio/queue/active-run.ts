@@ -1,0 +1,68 @@
+/** @file The run that is going: what is known of it beside its record, and what can be asked of it. */
+import type { RunRecord } from '../../contract/records.ts';
+import type { RunStage } from '../../contract/studio/runs.ts';
+import type { TrainerEvent } from '../../contract/trainer-protocol.ts';
+import type { TrainProgress } from '../../contract/training.ts';
+import { TrainControl } from '../../services/train-control.ts';
+
+export class ActiveRun {
+  readonly id: string;
+  readonly control = new TrainControl();
+  readonly #abort = new AbortController();
+  stage: RunStage = 'decoding';
+  decoded: { done: number; total: number } | null = null;
+  progress: TrainProgress | null = null;
+  /** Stands still by a person's wish; before training begins, the wish waits with it. */
+  paused = false;
+  /** Epochs that are stored: a resumed trainer tells them again. */
+  #epochs: number;
+
+  constructor(run: RunRecord) {
+    this.id = run.id;
+    this.#epochs = run.metrics.length;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Stops after the current step with a checkpoint. */
+  stop(): void {
+    this.#abort.abort();
+  }
+
+  get stopping(): boolean {
+    return this.#abort.signal.aborted || this.control.finishing;
+  }
+
+  /** Whether ending early would leave a result worth having. */
+  get hasLearnt(): boolean {
+    return this.#epochs > 0 || this.progress !== null;
+  }
+
+  /** Takes an event in. Returns whether it is news: `epoch` for an epoch not told before, `stage`, `progress`, null. */
+  take(event: TrainerEvent): 'epoch' | 'stage' | 'progress' | null {
+    switch (event.kind) {
+      case 'stage':
+        this.stage = event.stage;
+        return 'stage';
+      case 'paused':
+      case 'resumed':
+        this.paused = event.kind === 'paused';
+        return 'stage';
+      case 'progress':
+        this.progress = event.progress;
+        return 'progress';
+      case 'heartbeat':
+        if (this.progress === null) return null;
+        this.progress = { ...this.progress, residentBytes: event.residentBytes };
+        return 'progress';
+      case 'epoch':
+        if (event.metrics.epoch < this.#epochs) return null;
+        this.#epochs = event.metrics.epoch + 1;
+        return 'epoch';
+      default:
+        return null;
+    }
+  }
+}

@@ -1,0 +1,51 @@
+/** @file Every stored result of chosen tasks with what it cost and brought. */
+import type { BaseRecord, TaskRecord } from '../../contract/records.ts';
+import type { ComparePoint, CompareView } from '../../contract/studio/compare.ts';
+import { fullCopyBytes } from '../../services/compare-tasks.ts';
+import type { LibrarySession } from '../library-session.ts';
+import { baseBytes, layersOf } from './cards.ts';
+
+/** @param taskIds all tasks when empty @throws TapsError `not-found` */
+export function compareView(session: LibrarySession, taskIds: readonly string[]): CompareView {
+  const tasks = taskIds.length === 0 ? session.tasks() : [...new Set(taskIds)].map((id) => session.task(id));
+  const bases = new Map(session.library.bases.list().map((base) => [base.id, base]));
+  const points = tasks.flatMap((task) => {
+    const base = bases.get(task.baseId);
+    return base === undefined ? [] : pointsOf(session, task, base);
+  });
+  const used = new Set(tasks.map(({ baseId }) => baseId));
+  return {
+    points,
+    bases: [...bases.values()].filter(({ id }) => used.has(id)).map((base) => ({ id: base.id, name: base.name, bytes: baseBytes(base), layers: layersOf(session, base) })),
+  };
+}
+
+function pointsOf(session: LibrarySession, task: TaskRecord, base: BaseRecord): ComparePoint[] {
+  const runs = new Map(session.runs(task.id).map((run) => [run.id, run]));
+  const fullBytes = fullCopyBytes(base, task.classNames.length);
+  return session.deltas(task.id).map((delta) => {
+    const run = delta.runId === null ? undefined : runs.get(delta.runId);
+    return {
+      deltaId: delta.id,
+      runId: delta.runId,
+      taskId: task.id,
+      taskName: task.name,
+      baseId: base.id,
+      baseName: base.name,
+      method: delta.method,
+      testAccuracy: delta.testAccuracy,
+      validationAccuracy: run?.result?.validation.accuracy ?? null,
+      layersOpen: delta.layersOpen,
+      layersTotal: delta.layersTotal,
+      parameters: delta.parameters,
+      bytes: delta.blob.bytes,
+      fullCopyBytes: fullBytes,
+      shareOfFullCopy: delta.blob.bytes / fullBytes,
+      seconds: run?.result?.seconds ?? null,
+      config: run?.config ?? null,
+      layers: delta.layers,
+      isCurrent: delta.id === task.currentDeltaId,
+      createdAt: delta.createdAt,
+    };
+  });
+}

@@ -1,0 +1,38 @@
+/** @file Work on the library as a whole: verify it, open another, move it. */
+import type { LibraryStatus, VerifyView } from '../contract/studio/app.ts';
+import type { StudioContext } from './context.ts';
+import { copyLibrary } from './move-library.ts';
+import { throwIfCancelled } from './operations.ts';
+
+export function verifyLibrary(context: StudioContext, operationId: string): Promise<VerifyView> {
+  return context.operations.run(operationId, 'Reading every file of the library', async ({ signal }) => {
+    const started = performance.now();
+    const report = await context.session.library.verify();
+    throwIfCancelled(signal);
+    return {
+      ok: report.ok,
+      checkedBlobs: report.blobsChecked,
+      checkedBytes: report.bytesChecked,
+      problems: report.problems.map(({ message, affected }) => (affected.length === 0 ? message : `${message} Affected: ${affected.join(', ')}.`)),
+      seconds: (performance.now() - started) / 1000,
+    };
+  });
+}
+
+/** @param path of a granted folder, or of the library that could not be opened before */
+export function openLibraryAt(context: StudioContext, path: string): Promise<LibraryStatus> {
+  return context.exclusively(() => {
+    context.requireIdle(0);
+    return context.useLibrary(path);
+  });
+}
+
+export function moveLibrary(context: StudioContext, folder: string, operationId: string): Promise<LibraryStatus> {
+  const target = context.grants.pathOf(folder);
+  return context.operations.run(operationId, 'Moving the library', (operation) =>
+    context.exclusively(() => {
+      context.requireIdle(1);
+      return context.withLibraryClosed((source) => copyLibrary(source, target, operation).then(() => target));
+    }),
+  );
+}
