@@ -14,8 +14,8 @@ const titles: Record<FilePurpose, string> = {
 
 export const files = {
   titles,
-  onThisComputer: 'Folders of the computer that runs the studio',
-  choose: 'Choose',
+  onThisComputer: 'Files where the studio runs',
+  send: 'Files of this computer, which are sent to the studio',
   chooseThisFolder: 'Use this folder',
   up: 'Folder above',
   empty: 'Nothing here that fits.',
