@@ -6,6 +6,7 @@ import { TapsError } from '../contract/errors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import { sha256OfBytes } from '../platform/hash.ts';
 import { withRequestChild } from '../supervisor/request-child.ts';
+import { pictureRoot } from './archive-folders.ts';
 import type { CountProgress, Library } from './open-library.ts';
 
 export interface PrepareOptions {
@@ -32,7 +33,7 @@ export async function prepareDataset(library: Library, manifest: DatasetManifest
   const key = sha256OfBytes(JSON.stringify([manifest.hash, manifest.root, preprocessing.imageSize, preprocessing.resize]));
   const folder = join(library.cacheFolder, 'prepared', key);
   const { prepared, quarantined } = await prepare(
-    { root: manifest.root, images: manifest.images, preprocessing, cacheFolder: decodedFolder(library), outputFolder: folder, verify: true },
+    { root: pictureRoot(library, manifest.root), images: manifest.images, preprocessing, cacheFolder: decodedFolder(library), outputFolder: folder, verify: true },
     options,
   );
   if (prepared === 0) {

@@ -9,6 +9,7 @@ import { TapsError } from '../contract/errors.ts';
 import { isErrno, nodeFileSystem } from '../platform/file-system.ts';
 import { storageError } from '../platform/storage-error.ts';
 import { withRequestChild } from '../supervisor/request-child.ts';
+import { archiveFolder } from './archive-folders.ts';
 import type { CountProgress, Library } from './open-library.ts';
 
 export interface UnpackOptions {
@@ -83,7 +84,7 @@ export async function unpackArchive(archive: string, targetFolder: string, { onP
 export async function unpackIntoLibrary(library: Library, archive: string, { onStage, signal }: { onStage?: ((stage: 'reading' | 'unpacking', done: number, total: number) => void) | undefined; signal?: AbortSignal | undefined } = {}): Promise<UnpackedArchive> {
   onStage?.('reading', 0, 0);
   const sha256 = await withRequestChild('codec', (child) => child.request('hashFile', { path: archive }, signal === undefined ? {} : { signal }));
-  return unpackArchive(archive, join(library.folder, 'archives', String(sha256)), { onProgress: (done, total) => onStage?.('unpacking', done, total), signal });
+  return unpackArchive(archive, archiveFolder(library, String(sha256)), { onProgress: (done, total) => onStage?.('unpacking', done, total), signal });
 }
 
 async function publish(temporary: string, target: string): Promise<void> {
