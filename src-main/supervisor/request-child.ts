@@ -27,8 +27,15 @@ export class RequestChild {
       const offMessage = this.#child.onMessage((message) => {
         const reply = message as ChildReply;
         if (reply.id !== id) return;
-        if ('progress' in reply) options.onProgress?.(reply.progress.done, reply.progress.total);
-        else {
+        if ('progress' in reply) {
+          try {
+            options.onProgress?.(reply.progress.done, reply.progress.total);
+          } catch (error) {
+            // A caller may stop the work from its progress; thrown on, it would end the owner.
+            finish();
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
+        } else {
           finish();
           if (reply.ok) resolve(reply.value);
           else reject(errorFromEnvelope(reply.error));

@@ -61,7 +61,14 @@ export class TrainerClient {
       };
       const offMessage = this.#child.onMessage((message) => {
         const event = message as TrainerEvent;
-        onEvent(event);
+        try {
+          onEvent(event);
+        } catch (error) {
+          // What the owner cannot store (a full disk, NaN) ends the job; thrown on, it would end the owner.
+          finish();
+          reject(error instanceof Error ? error : new Error(String(error)));
+          return;
+        }
         if (event.kind === wanted) {
           finish();
           resolve(event as EventOf<K>);
