@@ -6,6 +6,7 @@ import type { MethodId, TrainConfig } from '../contract/training.ts';
 import { openPreparedSet } from '../data/prepared-set.ts';
 import type { ExportRequest, ExportResult, ParityRequest, ParityResult } from '../model-io/protocol.ts';
 import { PARTIAL_SUFFIX } from '../platform/atomic-file.ts';
+import { requireSpace } from '../platform/require-space.ts';
 import { storageError } from '../platform/storage-error.ts';
 import { withRequestChild } from '../supervisor/request-child.ts';
 import { TrainerClient } from '../supervisor/trainer-client.ts';
@@ -57,6 +58,7 @@ export async function exportTask(library: Library, options: ExportTaskOptions): 
   const { preprocessing } = await library.deltas.read(delta);
   const { manifest } = library.datasets.get(task.datasetId);
   if (manifest.images.length === 0) throw new TapsError('dataset-invalid', `Task ${JSON.stringify(task.name)} came from an adapter folder without pictures, so an export cannot be proven.`, 'Add the pictures as a task of their own, or export where the task was learnt.');
+  requireSpace(dirname(path), base.graph.bytes + base.weights.bytes, `Exporting ${task.name}`);
   options.onStage?.('decoding');
   const prepared = await prepareDataset(library, manifest, preprocessing, { onProgress: options.onDecoded, signal: options.signal });
   const indices = openPreparedSet(prepared.folder).indicesOf('test');

@@ -5,6 +5,7 @@ import type { QuarantinedImage } from '../contract/dataset.ts';
 import type { BaseRecord, DeltaRecord, RunRecord, TaskRecord } from '../contract/records.ts';
 import type { TrainerEvent } from '../contract/trainer-protocol.ts';
 import type { MethodId, TrainConfig, TrainResult } from '../contract/training.ts';
+import { requireSpace } from '../platform/require-space.ts';
 import { TrainerClient } from '../supervisor/trainer-client.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
@@ -68,8 +69,15 @@ async function prepareRun(library: Library, options: TrainTaskOptions, existing:
   const base = library.bases.list().find(({ id }) => id === task.baseId);
   if (base === undefined) throw new TapsError('library-damaged', `The base of task ${JSON.stringify(task.name)} is missing.`, 'Run taps library verify.');
   const preprocessing = { ...base.preprocessing, imageSize: config.imageSize ?? base.preprocessing.imageSize };
+  requireSpace(library.folder, bytesOfRun(base, manifest.images.length, preprocessing.imageSize), `Training ${task.name}`);
   const { folder: preparedFolder, quarantined } = await prepareDataset(library, manifest, preprocessing, { onProgress: options.onDecoded, signal });
   return { task, base, datasetHash: manifest.hash, preparedFolder, quarantined };
+}
+
+/** Decoded pictures; two checkpoints (the new one is written beside the old) of weights, momentum and the best so far; the result. */
+function bytesOfRun({ weights }: BaseRecord, images: number, side: number): number {
+  const decoded = images * 3 * Math.ceil((side * 8) / 7) ** 2;
+  return decoded + 2 * 3 * weights.bytes + weights.bytes;
 }
 
 async function learn(library: Library, options: TrainTaskOptions, { task, base, datasetHash, preparedFolder, quarantined }: PreparedRun, existing: RunRecord | undefined): Promise<TrainTaskOutcome> {
