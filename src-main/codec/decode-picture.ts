@@ -29,7 +29,7 @@ export function workingSize({ resize, imageSize }: Preprocessing): { key: string
 /**
  * `squash`: side × side. `crop`: shorter side = side, longer at most twice that (centre). Kernel: Lanczos 3, widened by the
  * factor when reducing (antialiased, as in Pillow). Warnings of a decoder count as failures: only so are all truncated files found.
- * @throws TapsError `image-unreadable` with the decoder's words
+ * @throws TapsError `image-unreadable`; the decoder's own words are in its details
  */
 export async function decodePicture(bytes: Uint8Array, preprocessing: Preprocessing): Promise<Picture> {
   const { side } = workingSize(preprocessing);
@@ -76,12 +76,21 @@ export async function renderThumbnail(bytes: Uint8Array, size: number): Promise<
 async function openPicture(bytes: Uint8Array): Promise<{ source: Sharp; width: number; height: number; orientation: number }> {
   const source = sharp(bytes, { failOn: 'warning', limitInputPixels: MAX_PIXELS, pages: 1, autoOrient: true });
   const { autoOrient, format, orientation = 1 } = await source.metadata();
-  if (!FORMATS.includes(format)) throw new Error(`${format.toUpperCase()} is not a format of pictures that is read`);
+  if (!FORMATS.includes(format)) throw new TapsError('image-unreadable', `${format.toUpperCase()} is not a format of pictures that is read`, 'Save it as JPEG, PNG, WebP, GIF, TIFF or AVIF.');
   return { source, ...autoOrient, orientation };
 }
 
 function unreadable(error: unknown): TapsError {
-  return new TapsError('image-unreadable', error instanceof Error ? firstLine(error.message) : String(error), 'Replace or remove the file.', { cause: error });
+  if (error instanceof TapsError) return error;
+  const words = error instanceof Error ? firstLine(error.message) : String(error);
+  return new TapsError('image-unreadable', plainly(words), 'Replace or remove the file.', { cause: error, details: { decoder: words } });
+}
+
+/** The decoder's words depend on which of its threads stumbled first, and speak of its own settings. */
+function plainly(words: string): string {
+  if (words.includes('unsupported image format')) return 'the file is no picture of a format that is read';
+  if (words.includes('pixel limit')) return `the picture has more than ${String(MAX_PIXELS)} pixels (pixel limit of one picture)`;
+  return 'the picture is damaged or cut off';
 }
 
 function threeChannels(data: Uint8Array, channels: number): Uint8Array {

@@ -68,6 +68,8 @@ export async function unpackArchive(archive: string, targetFolder: string, { onP
     await withRequestChild('codec', (child) =>
       child.request('unpack', { archive, folder: temporary }, { ...(onProgress === undefined ? {} : { onProgress }), ...(signal === undefined ? {} : { signal }) }),
     );
+    // The last answer may have overtaken the wish to stop.
+    if (signal?.aborted === true) throw new TapsError('cancelled', 'Unpacking the archive was cancelled.', 'Choose it again when you are ready.');
     await publish(temporary, targetFolder);
   } finally {
     await rm(temporary, { recursive: true, force: true });
