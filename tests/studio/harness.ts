@@ -38,7 +38,7 @@ export class StudioHarness {
   }
 
   /** The error that the request is answered with. */
-  async refusal<K extends RequestName>(name: K, input: unknown): Promise<ErrorEnvelope> {
+  async refusal(name: RequestName, input: unknown): Promise<ErrorEnvelope> {
     const reply = await this.studio.handle(name, input);
     requirePlain(reply);
     assert.ok(!reply.ok, `${name} was answered: ${JSON.stringify(reply).slice(0, 300)}`);
