@@ -1,6 +1,7 @@
 /** @file Every word that the window shows, by screen. A translation is another folder beside `en` with the same shape. */
 import { base } from './en/base.ts';
 import { charts } from './en/charts.ts';
+import { compare } from './en/compare.ts';
 import { exporting } from './en/exporting.ts';
 import { files } from './en/files.ts';
 import { library } from './en/library.ts';
@@ -14,4 +15,4 @@ import { welcome } from './en/welcome.ts';
 import { wizard } from './en/wizard.ts';
 import { words } from './en/words.ts';
 
-export const text = { base, charts, exporting, files, library, result, settings, shell, task, training, tune, welcome, wizard, words };
+export const text = { base, charts, compare, exporting, files, library, result, settings, shell, task, training, tune, welcome, wizard, words };
