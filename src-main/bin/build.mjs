@@ -5,6 +5,7 @@
 import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildWindow } from './build-window.mjs';
 import { runInForeground } from './find-node.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -18,6 +19,8 @@ export async function build() {
     stdio: ['ignore', 2, 2],
   });
   if (code !== 0) return code;
+  const window = await buildWindow(root, process.execPath);
+  if (window !== 0) return window;
   for (const file of filesToCopy()) {
     cpSync(join(root, 'src-main', file), join(dist, file));
   }

@@ -35,6 +35,11 @@ async function main() {
     }
     return runInForeground(node, [entry, ...process.argv.slice(2)]);
   }
+  if (entry.endsWith('.ts') && process.argv.includes('studio')) {
+    const { buildWindow } = await import('./build-window.mjs');
+    const code = await buildWindow(root, process.execPath);
+    if (code !== 0) return code;
+  }
   process.argv[1] = entry;
   await import(pathToFileURL(entry).href);
   return undefined;

@@ -9,6 +9,7 @@ import { exportCommand } from './commands/export.ts';
 import { libraryCommand } from './commands/library.ts';
 import { predictCommand } from './commands/predict.ts';
 import { taskCommand } from './commands/task.ts';
+import { studioCommand } from './commands/studio.ts';
 import { trainCommand } from './commands/train.ts';
 import { reportError } from './output/report-error.ts';
 import { Terminal } from './output/terminal.ts';
@@ -24,7 +25,7 @@ export function buildProgram(): Command {
     .option('--json', 'results as one JSON document on standard output, errors as one on standard error')
     .option('--quiet', 'no progress and no notes')
     .addHelpText('after', EXIT_CODES);
-  for (const command of [baseCommand(), taskCommand(), trainCommand(), compareCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand()]) {
+  for (const command of [baseCommand(), taskCommand(), trainCommand(), compareCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
     program.addCommand(command);
   }
   forEachCommand(program, (command) => {

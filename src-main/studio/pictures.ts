@@ -1,6 +1,7 @@
 /** @file From `/picture/…` to a small picture on disk. Only pictures of datasets and granted files have an address. */
 import { join } from 'node:path';
 import { idSchema, tokenSchema } from '../contract/studio/common.ts';
+import { pictureRoot } from '../services/archive-folders.ts';
 import { PICTURE_SIZES, type PictureFile, type PictureSize } from '../services/picture-files.ts';
 import type { StudioContext } from './context.ts';
 
@@ -37,5 +38,5 @@ function originalOf(context: StudioContext, { what }: PictureAddress): { path: s
   if (what.kind === 'granted') return { path: context.grants.pathOf(what.token) };
   const { root, images } = context.session.datasets.manifest(what.id);
   const image = images[what.index];
-  return image === undefined ? null : { path: join(root, image.path), sha256: image.sha256 };
+  return image === undefined ? null : { path: join(pictureRoot(context.session.library, root), image.path), sha256: image.sha256 };
 }

@@ -47,7 +47,7 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   // Their owner knows their messages, never their code.
   supervisor: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: [] },
   services: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'data', 'library', 'platform', 'supervisor', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: ['zod'] },
-  cli: { ...WITH_NODE, layers: ['contract', 'core', 'services'], packages: ['commander', 'zod'] },
+  cli: { ...WITH_NODE, layers: ['contract', 'core', 'services', 'studio'], packages: ['commander', 'zod'] },
   // The main side behind the window's contract, without Electron.
   studio: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'services', 'training/selection.ts'], packages: ['zod'] },
 };
