@@ -24,7 +24,7 @@ import { openForReading, openForWriting } from './open-database.ts';
 import { interruptOrphans, Runs } from './runs.ts';
 import { libraryStats, type LibraryStats } from './stats.ts';
 import { Tasks } from './tasks.ts';
-import { verifyLibrary, type VerifyReport } from './verify.ts';
+import { verifyLibrary, type VerifyOptions, type VerifyReport } from './verify.ts';
 
 const DATABASE_FILE = 'library.db';
 
@@ -70,9 +70,9 @@ export class Library {
     this.documents = new Documents(context);
   }
 
-  /** Reads and hashes everything; changes nothing. */
-  verify(): Promise<VerifyReport> {
-    return this.#context.exclusive(() => verifyLibrary(this.#context, this.bases, this.deltas));
+  /** Reads and hashes everything; changes nothing. @throws TapsError `cancelled` */
+  verify(options: VerifyOptions = {}): Promise<VerifyReport> {
+    return this.#context.exclusive(() => verifyLibrary(this.#context, this.bases, this.deltas, options));
   }
 
   stats(): Promise<LibraryStats> {

@@ -87,14 +87,27 @@ export async function findGarbage({ reader, blobs, folder, fileSystem }: Library
   return { orphans, leftovers: [...leftovers] };
 }
 
-/** Reads every byte of the library. Nothing is changed. */
-export async function verifyLibrary(context: LibraryContext, bases: Bases, deltas: Deltas): Promise<VerifyReport> {
+export interface VerifyOptions {
+  /** Bytes read and in all. */
+  onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
+  /** Heeded between files. */
+  signal?: AbortSignal | undefined;
+}
+
+/** Reads every byte of the library. Nothing is changed. @throws TapsError `cancelled` */
+export async function verifyLibrary(context: LibraryContext, bases: Bases, deltas: Deltas, { onProgress, signal }: VerifyOptions = {}): Promise<VerifyReport> {
   const { reader, blobs } = context;
   const problems = databaseProblems(reader);
   const broken = new Set<string>();
   let bytesChecked = 0;
   const rows = reader.all<{ sha256: string; bytes: number }>('SELECT sha256, bytes FROM blobs ORDER BY sha256');
+  const totalBytes = rows.reduce((sum, { bytes }) => sum + bytes, 0);
+  const step = (): void => {
+    if (signal?.aborted === true) throw new TapsError('cancelled', 'Verifying the library was cancelled.', 'Start it again when you are ready.');
+    onProgress?.(bytesChecked, totalBytes);
+  };
   for (const blob of rows) {
+    step();
     bytesChecked += blob.bytes;
     const state = await blobs.stateOf(blob);
     if (state === 'intact') continue;
@@ -116,6 +129,7 @@ export async function verifyLibrary(context: LibraryContext, bases: Bases, delta
     'SELECT deltas.id, name, tasks.base_id, blob_sha256 FROM deltas JOIN tasks ON tasks.id = task_id ORDER BY deltas.id',
   )) {
     if (broken.has(sha256)) continue;
+    step();
     deltasChecked += 1;
     const message = await attempt(async () => {
       const base = bases.get(baseId);

@@ -40,10 +40,18 @@ export function exportModel(context: StudioContext, input: ParsedInput<'export.s
     const { preprocessing, classNames } = await library.deltas.read(library.deltas.get(deltaId));
     const { maxAbsLogitDiff, top1Agreement, images } = parity;
     const model = { fileName: input.fileName, parity: { maxAbsLogitDiff, top1Agreement, images, limit: PARITY_MAX_LOGIT_DIFFERENCE }, preprocessing, classNames };
+    context.events.libraryChanged();
     const view = exportView(recordExport(library, { taskId: task.id, taskName: task.name, deltaId, model, path, bytes }));
     if (view === null) throw new TapsError('internal', 'The export was not recorded.', '');
     return view;
   });
+}
+
+/** null for an adapter folder, an unknown id, or a file that is gone. */
+export function exportedFile(library: Library, exportId: string): { path: string; fileName: string } | null {
+  const found = storedExports(library).find(({ id }) => id === exportId);
+  if (found === undefined || found.model === null || !existsSync(found.path)) return null;
+  return { path: found.path, fileName: found.model.fileName };
 }
 
 /** Newest first; those whose file is gone are left out. */

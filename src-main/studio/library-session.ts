@@ -22,7 +22,7 @@ export class LibrarySession {
     this.datasets = new StudioDatasets(this.library);
     this.pictures = new PictureFiles(this.library);
     this.removals = new Removals(this.library, events);
-    this.queue = new RunQueue(this.library, events, (runId) => this.removals.isHidden('run', runId));
+    this.queue = new RunQueue(this.library, events, ({ id, taskId }) => this.removals.isHidden('run', id) || this.removals.isHidden('task', taskId));
   }
 
   /** By name. */
@@ -68,6 +68,8 @@ export class LibrarySession {
     await this.queue.close();
     await this.pictures.close();
     await this.removals.finishAll();
+    // What nothing refers to any more; if it cannot be removed now, it can another time.
+    if (this.removals.finished > 0) await this.library.collectGarbage().catch(() => undefined);
     this.library.close();
   }
 }

@@ -5,7 +5,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import { storageError, volumeOf } from '../platform/storage-error.ts';
-import { openLibrary } from '../services/open-library.ts';
+import { openLibrary, type Library } from '../services/open-library.ts';
 import { throwIfCancelled, type Operation } from './operations.ts';
 
 /** Made again where it is needed. */
@@ -18,7 +18,7 @@ interface FileToCopy {
 }
 
 /** @param source of a closed library @throws TapsError `usage` for a folder that is not empty or lies inside, `disk-full`, `io-failed`, `cancelled`, `library-damaged` */
-export async function copyLibrary(source: string, target: string, { signal, progress }: Operation): Promise<void> {
+export async function copyLibrary(source: string, target: string, { signal, progress, counter }: Operation): Promise<void> {
   await requireEmpty(source, target);
   const files = await listFiles(source);
   const totalBytes = files.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -37,8 +37,7 @@ export async function copyLibrary(source: string, target: string, { signal, prog
     }
     throwIfCancelled(signal);
     progress('Verifying the copy', 0, 0);
-    await requireWhole(target);
-    throwIfCancelled(signal);
+    await requireWhole(target, { signal, onProgress: counter('Verifying the copy') });
   } catch (error) {
     // The folder was empty: what is in it now came from here.
     for (const name of await readdir(target).catch(() => [])) await rm(join(target, name), { recursive: true, force: true });
@@ -65,9 +64,9 @@ async function listFiles(source: string): Promise<FileToCopy[]> {
   return files;
 }
 
-async function requireWhole(folder: string): Promise<void> {
+async function requireWhole(folder: string, options: Parameters<Library['verify']>[0]): Promise<void> {
   using library = openLibrary(folder);
-  const { ok, problems } = await library.verify();
+  const { ok, problems } = await library.verify(options);
   if (ok) return;
   throw new TapsError('library-damaged', `The copy is not whole: ${problems[0]?.message ?? ''}`, 'Verify the library, mend what it names, and try again. The library in use has not been changed.');
 }

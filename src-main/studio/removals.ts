@@ -21,10 +21,16 @@ export class Removals {
   /** In the order they were asked for: tasks before the base they were on. */
   readonly #pending = new Map<string, Removal>();
   #finishing: Promise<unknown> = Promise.resolve();
+  #finished = 0;
 
   constructor(library: Library, events: StudioEvents) {
     this.#library = library;
     this.#events = events;
+  }
+
+  /** Removals carried out. */
+  get finished(): number {
+    return this.#finished;
   }
 
   isHidden(kind: RemovalKind, itemId: string): boolean {
@@ -73,6 +79,7 @@ export class Removals {
       clearTimeout(removal.timer);
       try {
         await this.#remove(removal);
+        this.#finished++;
       } catch {
         // It cannot be removed (a full disk, a task that came back): it shows again.
       }

@@ -8,6 +8,7 @@ import type { Reply } from '../contract/studio/contract.ts';
 import type { StudioEvent } from '../contract/studio/events.ts';
 import { StudioContext } from './context.ts';
 import { answerRequest } from './dispatch.ts';
+import { exportedFile } from './export-model.ts';
 import { pictureOf } from './pictures.ts';
 
 /** What only a desktop can do. null where there is none: the window then offers what works without. */
@@ -40,6 +41,8 @@ export interface Studio {
   };
   /** The file behind `/picture/…`; null for anything that is not there or was not granted. */
   picture(pathAndQuery: string): Promise<{ file: string; contentType: string } | null>;
+  /** The file of an export in `export.list`, for downloading it; null when there is none. */
+  exportedFile(exportId: string): { path: string; fileName: string } | null;
   /** Tasks for the system's list of recent items, newest first. */
   recent(): { id: string; name: string }[];
   /** Whether closing would stop work. */
@@ -56,6 +59,7 @@ export function createStudio(options: StudioOptions): Promise<Studio> {
     onEvent: (listener) => context.events.subscribe(listener),
     grants: { add: (path) => new Promise((resolve) => { resolve(context.grants.add(path)); }) },
     picture: (pathAndQuery) => pictureOf(context, pathAndQuery),
+    exportedFile: (exportId) => (context.sessionOrNull === null ? null : exportedFile(context.sessionOrNull.library, exportId)),
     recent: () => recentTasks(context),
     busy: () => context.busy,
     close: () => context.close(),

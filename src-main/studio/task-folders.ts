@@ -22,6 +22,7 @@ export async function packTaskTo(context: StudioContext, { id, deltaId, folder }
   const bytes = await folderBytes(path);
   const chosen = deltaId ?? session.library.tasks.get(task.id).currentDeltaId ?? '';
   const { id: exportId } = recordExport(session.library, { taskId: task.id, taskName: task.name, deltaId: chosen, model: null, path, bytes });
+  context.events.libraryChanged();
   return { displayPath: path, bytes, exportId };
 }
 

@@ -2,13 +2,11 @@
 import type { LibraryStatus, VerifyView } from '../contract/studio/app.ts';
 import type { StudioContext } from './context.ts';
 import { copyLibrary } from './move-library.ts';
-import { throwIfCancelled } from './operations.ts';
 
 export function verifyLibrary(context: StudioContext, operationId: string): Promise<VerifyView> {
-  return context.operations.run(operationId, 'Reading every file of the library', async ({ signal }) => {
+  return context.operations.run(operationId, 'Reading every file of the library', async ({ signal, counter }) => {
     const started = performance.now();
-    const report = await context.session.library.verify();
-    throwIfCancelled(signal);
+    const report = await context.session.library.verify({ signal, onProgress: counter('Reading every file of the library') });
     return {
       ok: report.ok,
       checkedBlobs: report.blobsChecked,

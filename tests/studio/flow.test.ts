@@ -86,6 +86,8 @@ test('base, pictures, task, run, result, mistakes, prediction, comparison, expor
   assert.equal(readFileSync(exported.displayPath).length, exported.bytes);
   assert.match(exported.snippets.python, /"Drawn things\.onnx"/);
   assert.deepEqual(await ask('export.list', {}), [exported]);
+  assert.deepEqual(harness.studio.exportedFile(exported.id), { path: exported.displayPath, fileName: exported.fileName });
+  assert.equal(harness.studio.exportedFile('../library'), null);
   assert.equal((await harness.refusal('export.start', { ...request, operationId: operation() })).code, 'already-exists');
   assert.deepEqual(await ask('app.reveal', { what: 'export', id: exported.id }), { displayPath: exported.displayPath, shown: false });
 

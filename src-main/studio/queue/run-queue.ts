@@ -28,13 +28,13 @@ interface Waiting {
 export class RunQueue {
   readonly #library: Library;
   readonly #events: StudioEvents;
-  readonly #isHidden: (runId: string) => boolean;
+  readonly #isHidden: (run: Pick<RunHead, 'id' | 'taskId'>) => boolean;
   #waiting: Waiting[] = [];
   #active: ActiveRun | null = null;
   #ended: Promise<unknown> = Promise.resolve();
   #closing = false;
 
-  constructor(library: Library, events: StudioEvents, isHidden: (runId: string) => boolean) {
+  constructor(library: Library, events: StudioEvents, isHidden: (run: Pick<RunHead, 'id' | 'taskId'>) => boolean) {
     this.#library = library;
     this.#events = events;
     this.#isHidden = isHidden;
@@ -64,7 +64,7 @@ export class RunQueue {
     const first = [...(state.active === null ? [] : [state.active.id]), ...state.waiting];
     const heads = new Map(this.#library.runs.heads({ limit: LISTED_ENDED + first.length }).map((run) => [run.id, run]));
     const known = first.map((id) => heads.get(id) ?? headOf(this.#library.runs.get(id)));
-    const ended = [...heads.values()].filter(({ id }) => !first.includes(id) && !this.#isHidden(id));
+    const ended = [...heads.values()].filter((run) => !first.includes(run.id) && !this.#isHidden(run));
     return [...known, ...ended].map((run) => runView(this.#library, run, state));
   }
 
