@@ -160,6 +160,11 @@ export class Deltas {
     return recordOf(row);
   }
 
+  /** Id of what a run has learnt; null before it is done. */
+  idOfRun(runId: string): string | null {
+    return this.#context.reader.get<{ id: string }>('SELECT id FROM deltas WHERE run_id = ?', runId)?.id ?? null;
+  }
+
   /** The stored file, after its size and hash were compared. @throws TapsError `library-damaged` */
   async readBytes(delta: DeltaRecord): Promise<Uint8Array<ArrayBuffer>> {
     return this.#context.blobs.read(delta.blob);

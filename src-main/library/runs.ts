@@ -37,6 +37,10 @@ export function interruptOrphans(db: WritableDb): number {
   return db.run("UPDATE runs SET status = 'interrupted', finished_at = ? WHERE status IN ('queued', 'running', 'paused')", Date.now());
 }
 
+function noSuchRun(runId: string): TapsError {
+  return new TapsError('not-found', `There is no run ${JSON.stringify(runId)} in the library.`, 'Run `taps task show` to see the runs of a task.');
+}
+
 export class Runs {
   readonly #context: LibraryContext;
 
@@ -82,7 +86,7 @@ export class Runs {
 
   #update(runId: string, assignments: string, ...values: (string | number | null)[]): void {
     const changed = this.#context.writer.run(`UPDATE runs SET ${assignments} WHERE id = ?`, ...values, runId);
-    if (changed === 0) throw new TapsError('not-found', `There is no run ${JSON.stringify(runId)} in the library.`, 'Run `taps task show` to see the runs of a task.');
+    if (changed === 0) throw noSuchRun(runId);
   }
 
   /** Sets the time of its end as well when the status is a final one. @throws TapsError `not-found` */
@@ -117,20 +121,32 @@ export class Runs {
   get(runId: string): RunRecord {
     const { reader } = this.#context;
     const row = reader.get<RunRow>('SELECT * FROM runs WHERE id = ?', runId);
-    if (row === undefined) throw new TapsError('not-found', `There is no run ${JSON.stringify(runId)} in the library.`, 'Run `taps task show` to see the runs of a task.');
+    if (row === undefined) throw noSuchRun(runId);
     return this.#recordOf(row, metricsByRun(reader, 'id = ?', runId).get(runId) ?? []);
   }
 
   /**
    * Newest first, without metrics.
-   * @param filter of one task, of one status; at most `limit`
+   * @param filter of one task, of one status; at most `limit`; `results: false` leaves out results, which are long
    */
-  heads(filter: { taskId?: string; status?: RunStatus; limit?: number } = {}): RunHead[] {
-    const rows = this.#context.reader.all<RunRow & { epochs_done: number }>(
-      `SELECT runs.*, (SELECT count(*) FROM metrics WHERE run_id = runs.id) AS epochs_done FROM runs
-       WHERE (@taskId IS NULL OR task_id = @taskId) AND (@status IS NULL OR status = @status) ORDER BY id DESC LIMIT @limit`,
-      { taskId: filter.taskId ?? null, status: filter.status ?? null, limit: filter.limit ?? -1 },
-    );
+  heads(filter: { taskId?: string; status?: RunStatus; limit?: number; results?: boolean } = {}): RunHead[] {
+    return this.#heads('(@taskId IS NULL OR task_id = @taskId) AND (@status IS NULL OR status = @status) ORDER BY id DESC LIMIT @limit', filter.results ?? true, {
+      taskId: filter.taskId ?? null,
+      status: filter.status ?? null,
+      limit: filter.limit ?? -1,
+    });
+  }
+
+  /** One run without its metrics and its result: what is looked at while it goes. @throws TapsError `not-found` */
+  head(runId: string): RunHead {
+    const [head] = this.#heads('id = @runId', false, { runId });
+    if (head === undefined) throw noSuchRun(runId);
+    return head;
+  }
+
+  #heads(condition: string, results: boolean, parameters: Record<string, string | number | null>): RunHead[] {
+    const columns = `id, task_id, dataset_id, method, config, status, started_at, finished_at, failure, ${results ? 'result' : 'NULL AS result'}`;
+    const rows = this.#context.reader.all<RunRow & { epochs_done: number }>(`SELECT ${columns}, (SELECT count(*) FROM metrics WHERE run_id = runs.id) AS epochs_done FROM runs WHERE ${condition}`, parameters);
     return rows.map((row) => {
       const { metrics: _none, ...head } = this.#recordOf(row, []);
       return { ...head, epochsDone: row.epochs_done };

@@ -19,7 +19,7 @@ export function appState(context: StudioContext): AppState {
     settings: context.settings.current,
     samples: sampleTasks(),
     embeddedBase: embedded === null ? null : { name: EMBEDDED_BASE.name, bytes: embedded.bytes },
-    interruptedRuns: session === null ? 0 : session.library.runs.heads({ status: 'interrupted' }).filter(({ id, taskId }) => !session.removals.isHidden('run', id) && !session.removals.isHidden('task', taskId)).length,
+    interruptedRuns: session === null ? 0 : session.library.runs.heads({ status: 'interrupted', results: false }).filter(({ id, taskId }) => !session.removals.isHidden('run', id) && !session.removals.isHidden('task', taskId)).length,
   };
 }
 

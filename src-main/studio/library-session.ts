@@ -9,6 +9,9 @@ import type { StudioEvents } from './events.ts';
 import { RunQueue } from './queue/run-queue.ts';
 import { Removals } from './removals.ts';
 
+/** More runs of one task than anyone removes at once. */
+const NEWEST_LOOKED_AT = 20;
+
 export class LibrarySession {
   readonly library: Library;
   readonly datasets: StudioDatasets;
@@ -52,6 +55,11 @@ export class LibrarySession {
   /** Of a task, newest first. */
   runs(taskId: string): RunHead[] {
     return this.library.runs.heads({ taskId }).filter(({ id }) => !this.removals.isHidden('run', id));
+  }
+
+  /** Of a task, without its result; undefined when there was none. */
+  newestRun(taskId: string): RunHead | undefined {
+    return this.library.runs.heads({ taskId, limit: NEWEST_LOOKED_AT, results: false }).find(({ id }) => !this.removals.isHidden('run', id));
   }
 
   /** Of a task, oldest first. */

@@ -22,7 +22,7 @@ export function checkMachine(context: StudioContext, operationId: string): Promi
 export async function makeReport(context: StudioContext): Promise<{ fileName: string; text: string }> {
   const machine = await doctor(NO_LIBRARY);
   const runs: Record<string, number> = {};
-  for (const { status } of context.sessionOrNull?.library.runs.heads() ?? []) runs[status] = (runs[status] ?? 0) + 1;
+  for (const { status } of context.sessionOrNull?.library.runs.heads({ results: false }) ?? []) runs[status] = (runs[status] ?? 0) + 1;
   const { transport, platform } = context.options;
   const text = reportText({ machine, library: context.libraryStatus(), transport, runs, logFile: platform.logFile });
   return { fileName: `taps-studio-report-${new Date().toISOString().slice(0, 10)}.txt`, text };

@@ -73,7 +73,7 @@ function recentTasks({ sessionOrNull: session }: StudioContext): { id: string; n
   if (session === null) return [];
   return session
     .tasks()
-    .map(({ id, name, createdAt }) => ({ id, name, at: session.runs(id)[0]?.startedAt ?? createdAt }))
+    .map(({ id, name, createdAt }) => ({ id, name, at: session.newestRun(id)?.startedAt ?? createdAt }))
     .sort((a, b) => b.at - a.at)
     .slice(0, RECENT)
     .map(({ id, name }) => ({ id, name }));

@@ -3,7 +3,7 @@
  * asked for. What is waiting or going when the library closes can be resumed at the next start.
  */
 import { TapsError } from '../../contract/errors.ts';
-import type { RunHead, RunRecord } from '../../contract/records.ts';
+import type { RunHead } from '../../contract/records.ts';
 import type { RunView } from '../../contract/studio/runs.ts';
 import type { TrainConfig } from '../../contract/training.ts';
 import type { Library } from '../../services/open-library.ts';
@@ -12,7 +12,7 @@ import type { StudioEvents } from '../events.ts';
 import { throttle } from '../throttle.ts';
 import { ActiveRun } from './active-run.ts';
 import { forgetFailure, keepFailure } from './failures.ts';
-import { runView, type QueueState } from './run-view.ts';
+import { runView, statusOf, type QueueState } from './run-view.ts';
 
 /** At most four views a second. */
 const VIEW_INTERVAL_MS = 250;
@@ -47,7 +47,7 @@ export class RunQueue {
 
   /** Whether one of the task's runs is going or waiting. */
   hasRunOf(taskId: string): boolean {
-    return [...this.#waiting.map(({ runId }) => runId), ...(this.#active === null ? [] : [this.#active.id])].some((id) => this.#library.runs.get(id).taskId === taskId);
+    return [...this.#waiting.map(({ runId }) => runId), ...(this.#active === null ? [] : [this.#active.id])].some((id) => this.#library.runs.head(id).taskId === taskId);
   }
 
   get #state(): QueueState {
@@ -55,22 +55,22 @@ export class RunQueue {
   }
 
   statusOf(run: RunHead): RunHead['status'] {
-    return runView(this.#library, run, this.#state).status;
+    return statusOf(run, this.#state);
   }
 
   /** Running first, then waiting in order, then the newest that have ended. */
   list(): RunView[] {
     const state = this.#state;
     const first = [...(state.active === null ? [] : [state.active.id]), ...state.waiting];
-    const heads = new Map(this.#library.runs.heads({ limit: LISTED_ENDED + first.length }).map((run) => [run.id, run]));
-    const known = first.map((id) => heads.get(id) ?? headOf(this.#library.runs.get(id)));
+    const heads = new Map(this.#library.runs.heads({ limit: LISTED_ENDED + first.length, results: false }).map((run) => [run.id, run]));
+    const known = first.map((id) => heads.get(id) ?? this.#library.runs.head(id));
     const ended = [...heads.values()].filter((run) => !first.includes(run.id) && !this.#isHidden(run));
     return [...known, ...ended].map((run) => runView(this.#library, run, state));
   }
 
   /** @throws TapsError `not-found` */
   view(runId: string): RunView {
-    return runView(this.#library, headOf(this.#library.runs.get(runId)), this.#state);
+    return runView(this.#library, this.#library.runs.head(runId), this.#state);
   }
 
   /** @throws TapsError `not-found`, `dataset-invalid` for a task without pictures, `disk-full`, `io-failed` */
@@ -81,7 +81,7 @@ export class RunQueue {
 
   /** @throws TapsError `usage` when it cannot be gone on with */
   resume(runId: string): RunView {
-    const run = this.#library.runs.get(runId);
+    const run = this.#library.runs.head(runId);
     const { canResume: possible, status } = this.view(runId);
     if (!possible || !canResume({ ...run, status })) throw new TapsError('usage', `The run is ${status}${status === 'cancelled' || status === 'failed' ? ' and left no checkpoint' : ''}.`, 'Start a new run.');
     forgetFailure(this.#library, runId);
@@ -193,7 +193,7 @@ export class RunQueue {
 
   #recordEnd(active: ActiveRun, error: unknown): void {
     try {
-      const { status } = this.#library.runs.get(active.id);
+      const { status } = this.#library.runs.head(active.id);
       if (status !== 'cancelled') keepFailure(this.#library, active.id, error);
       // Closing the program is no wish to cancel: the next start offers to go on.
       else if (this.#closing) this.#library.runs.setStatus(active.id, 'interrupted');
@@ -226,8 +226,4 @@ export class RunQueue {
     await this.#ended;
     clearTimeout(insist);
   }
-}
-
-function headOf({ metrics, ...run }: RunRecord): RunHead {
-  return { ...run, epochsDone: metrics.length };
 }

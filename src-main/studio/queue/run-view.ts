@@ -16,7 +16,7 @@ export function runView(library: Library, run: RunHead, { active, waiting }: Que
   const task = library.tasks.get(run.taskId);
   const going = active?.id === run.id ? active : null;
   const position = waiting.indexOf(run.id);
-  const status = statusOf(run, going, position);
+  const status = statusOf(run, { active, waiting });
   const shown = { ...run, status };
   return {
     id: run.id,
@@ -33,13 +33,13 @@ export function runView(library: Library, run: RunHead, { active, waiting }: Que
     failure: failureOf(library, shown),
     startedAt: run.startedAt,
     finishedAt: run.finishedAt,
-    deltaId: status === 'done' ? (library.deltas.list(task.id).find(({ runId }) => runId === run.id)?.id ?? null) : null,
+    deltaId: status === 'done' ? library.deltas.idOfRun(run.id) : null,
   };
 }
 
 /** The queue knows better than the record: that one is written a moment later, or not at all on a full disk. */
-function statusOf(run: RunHead, going: ActiveRun | null, position: number): RunHead['status'] {
-  if (going !== null) return going.paused ? 'paused' : 'running';
-  if (position >= 0) return 'queued';
+export function statusOf(run: RunHead, { active, waiting }: QueueState): RunHead['status'] {
+  if (active?.id === run.id) return active.paused ? 'paused' : 'running';
+  if (waiting.includes(run.id)) return 'queued';
   return run.status === 'queued' || run.status === 'running' || run.status === 'paused' ? 'interrupted' : run.status;
 }

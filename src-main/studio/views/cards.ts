@@ -33,7 +33,7 @@ export function taskCard(session: LibrarySession, task: TaskRecord): TaskCard {
   const base = library.bases.get(task.baseId);
   const deltas = session.deltas(task.id);
   const current = deltas.find(({ id }) => id === task.currentDeltaId);
-  const newest = session.runs(task.id)[0];
+  const newest = session.newestRun(task.id);
   const { images, coverIndices } = session.datasets.summary(task.datasetId);
   return {
     id: task.id,
