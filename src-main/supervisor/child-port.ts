@@ -10,10 +10,12 @@ export interface ChildPort {
   onClose(listener: () => void): void;
 }
 
+/** Electron's ports do not tell a child that its owner leaves: the owner says it with this message. */
+export const OWNER_LEAVES = 'owner-leaves';
+
 interface ElectronParentPort {
   postMessage(message: unknown): void;
   on(event: 'message', listener: (event: { data: unknown }) => void): void;
-  on(event: 'close', listener: () => void): void;
 }
 
 /** @throws Error when the process has no owner to talk to */
@@ -25,12 +27,14 @@ export function openChildPort(): ChildPort {
         parentPort.postMessage(message);
       },
       onMessage: (listener) => {
-        parentPort.on('message', (event) => {
-          listener(event.data);
+        parentPort.on('message', ({ data }) => {
+          if (data !== OWNER_LEAVES) listener(data);
         });
       },
       onClose: (listener) => {
-        parentPort.on('close', listener);
+        parentPort.on('message', ({ data }) => {
+          if (data === OWNER_LEAVES) listener();
+        });
       },
     };
   }

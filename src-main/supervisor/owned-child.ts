@@ -2,11 +2,11 @@
  * @file A child process and everything its owner must watch: crash, silence, memory, a clean end. A failure of the child becomes a
  * `TapsError` of whoever waits for it; the owner goes on.
  */
-import { fork, type ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { TapsError } from '../contract/errors.ts';
+import { spawnChild, type SpawnedChild } from './spawn-child.ts';
 
 export type ChildEntry = 'trainer' | 'codec' | 'model-io';
 
@@ -30,7 +30,7 @@ function entryFile(entry: ChildEntry): string {
 }
 
 export class OwnedChild {
-  readonly #process: ChildProcess;
+  readonly #process: SpawnedChild;
   readonly #name: string;
   readonly #messageListeners = new Set<(message: unknown) => void>();
   readonly #endListeners = new Set<(error: TapsError) => void>();
@@ -43,19 +43,19 @@ export class OwnedChild {
 
   constructor(entry: ChildEntry, options: ChildOptions = {}) {
     this.#name = entry;
-    this.#process = fork(options.file ?? entryFile(entry), [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    this.#process = spawnChild(options.file ?? entryFile(entry), entry);
     this.#process.stderr?.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString('utf8')).slice(-STDERR_KEPT);
       if (process.env['TAPS_DEBUG'] !== undefined) process.stderr.write(chunk);
     });
-    this.#process.on('message', (message) => {
+    this.#process.onMessage((message) => {
       this.#lastSign = Date.now();
       for (const listener of [...this.#messageListeners]) listener(message);
     });
-    this.#process.on('error', (error) => {
+    this.#process.onError((error) => {
       this.#finish(new TapsError('child-crashed', `The ${entry} process could not be started: ${error.message}.`, 'Check free memory and try again.', { cause: error }));
     });
-    this.#process.on('exit', (code, signal) => {
+    this.#process.onExit((code, signal) => {
       this.#finish(this.#reason ?? this.#exitError(code, signal));
     });
     const { silenceMs = 0, residentLimitBytes = totalmem() * 0.85 } = options;
@@ -63,19 +63,19 @@ export class OwnedChild {
       this.#check(silenceMs, residentLimitBytes);
     }, WATCH_INTERVAL_MS);
     this.#watch.unref();
-    this.#onOwnerExit = () => this.#process.kill('SIGKILL');
+    this.#onOwnerExit = () => {
+      this.#process.kill();
+    };
     process.once('exit', this.#onOwnerExit);
   }
 
   get pid(): number {
-    return this.#process.pid ?? 0;
+    return this.#process.pid;
   }
 
   send(message: object): void {
     if (this.#ended !== undefined) return;
-    this.#process.send(message, (error) => {
-      if (error !== null) this.#lastSign = Math.min(this.#lastSign, Date.now());
-    });
+    this.#process.send(message);
   }
 
   /** Returns the function that ends the subscription. */
@@ -104,15 +104,17 @@ export class OwnedChild {
       });
       if (this.#ended !== undefined) return;
       this.#reason ??= new TapsError('cancelled', `The ${this.#name} process was stopped.`, '');
-      if (this.#process.connected) this.#process.disconnect();
-      setTimeout(() => this.#process.kill('SIGKILL'), KILL_GRACE_MS).unref();
+      this.#process.leave();
+      setTimeout(() => {
+        this.#process.kill();
+      }, KILL_GRACE_MS).unref();
     });
   }
 
   /** Ends the child at once, for the given reason. */
   kill(reason: TapsError): void {
     this.#reason ??= reason;
-    this.#process.kill('SIGKILL');
+    this.#process.kill();
   }
 
   #check(silenceMs: number, residentLimitBytes: number): void {
