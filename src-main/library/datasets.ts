@@ -1,4 +1,5 @@
 /** @file Datasets: manifests of images with their hashes. The images themselves stay where they are. */
+import { sep } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { DatasetManifest } from '../contract/dataset.ts';
 import type { DatasetRecord } from '../contract/records.ts';
@@ -39,6 +40,22 @@ export class Datasets {
       const record: DatasetRecord = { id: newId(), parentId, manifest, createdAt: Date.now() };
       writer.run('INSERT INTO datasets (id, parent_id, hash, root, created_at, manifest) VALUES (?, ?, ?, ?, ?, ?)', record.id, parentId, manifest.hash, manifest.root, record.createdAt, JSON.stringify(manifest));
       return record;
+    });
+  }
+
+  /**
+   * Follows pictures that moved with their folder, such as unpacked archives inside a library that was copied.
+   * @param from absolute folder; roots below it change to below `to`. Returns how many did.
+   */
+  relocate(from: string, to: string): number {
+    const { writer } = this.#context;
+    return writer.transaction(() => {
+      const inside = writer.all<{ id: string; root: string }>('SELECT id, root FROM datasets').filter(({ root }) => root.startsWith(from + sep));
+      for (const { id, root } of inside) {
+        const moved = to + root.slice(from.length);
+        writer.run("UPDATE datasets SET root = @moved, manifest = json_set(manifest, '$.root', @moved) WHERE id = @id", { moved, id });
+      }
+      return inside.length;
     });
   }
 

@@ -5,6 +5,7 @@ import type { TaskRecord } from '../contract/records.ts';
 import { manifestHash } from '../data/build-manifest.ts';
 import { reviseManifest } from '../data/revise-manifest.ts';
 import { scanDataset } from '../data/scan.ts';
+import { checkName } from '../library/names.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
 
@@ -58,6 +59,7 @@ export interface InspectedTask {
  */
 export function addInspectedTask(library: Library, { name, baseId, manifest: inspected, excluded }: InspectedTask): TaskRecord {
   const base = library.bases.get(baseId);
+  checkName('task', name);
   refuseTakenName(library, name);
   const known = new Set(inspected.images.map(({ path }) => path));
   const changes = [...new Set(excluded)].filter((path) => known.has(path)).map((path) => ({ path, label: null }));

@@ -37,7 +37,7 @@ export async function copyLibrary(source: string, target: string, { signal, prog
     }
     throwIfCancelled(signal);
     progress('Verifying the copy', 0, 0);
-    await requireWhole(target, { signal, onProgress: counter('Verifying the copy') });
+    await settle(source, target, { signal, onProgress: counter('Verifying the copy') });
   } catch (error) {
     // The folder was empty: what is in it now came from here.
     for (const name of await readdir(target).catch(() => [])) await rm(join(target, name), { recursive: true, force: true });
@@ -64,8 +64,10 @@ async function listFiles(source: string): Promise<FileToCopy[]> {
   return files;
 }
 
-async function requireWhole(folder: string, options: Parameters<Library['verify']>[0]): Promise<void> {
-  using library = openLibrary(folder);
+/** Unpacked archives have moved along; then everything is read. */
+async function settle(source: string, target: string, options: Parameters<Library['verify']>[0]): Promise<void> {
+  using library = openLibrary(target);
+  library.datasets.relocate(source, target);
   const { ok, problems } = await library.verify(options);
   if (ok) return;
   throw new TapsError('library-damaged', `The copy is not whole: ${problems[0]?.message ?? ''}`, 'Verify the library, mend what it names, and try again. The library in use has not been changed.');

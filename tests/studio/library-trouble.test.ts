@@ -7,7 +7,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test, type TestContext } from 'node:test';
 import { openSqlite } from '../../src-main/library/database.ts';
+import { openLibrary } from '../../src-main/library/library.ts';
 import { rememberedLibraryFolder } from '../../src-main/studio/settings.ts';
+import { addSampleTask, sampleManifest } from '../library/sample-library.ts';
 import { operation, quickConfig, StudioPlace } from './harness.ts';
 
 function placeOf(t: TestContext): StudioPlace {
@@ -86,6 +88,14 @@ test('a library of version 1 opens and shows what it has', async (t) => {
 
 test('a library moves to an empty folder only, is whole there, and the old one stays as it was', async (t) => {
   const place = placeOf(t);
+  const archive = join(place.libraryFolder, 'archives', 'abc', 'pictures');
+  {
+    using library = openLibrary(place.libraryFolder, { create: true });
+    const task = await addSampleTask(library, 'Zipped');
+    library.tasks.setDataset(task.id, library.datasets.add(sampleManifest('9'.repeat(64), archive)).id);
+    mkdirSync(archive, { recursive: true });
+    writeFileSync(join(archive, 'picture.png'), 'x');
+  }
   const harness = await place.start();
   await harness.taskFromSample('Moved');
   const full = join(place.folder, 'full');
@@ -108,11 +118,15 @@ test('a library moves to an empty folder only, is whole there, and the old one s
   await harness.ask('operation.cancel', { operationId: cancelledId });
   assert.equal((await cancelled).code, 'cancelled');
   assert.deepEqual(readdirSync(target), []);
-  assert.equal((await harness.ask('library.overview', {})).tasks.length, 1);
+  assert.equal((await harness.ask('library.overview', {})).tasks.length, 2);
 
   const moved = await harness.ask('library.move', { folder: token, operationId: operation() });
   assert.deepEqual([moved.state, moved.folder], ['open', target]);
-  assert.deepEqual((await harness.ask('library.overview', {})).tasks.map(({ name }) => name), ['Moved']);
+  assert.deepEqual((await harness.ask('library.overview', {})).tasks.map(({ name }) => name), ['Moved', 'Zipped']);
+  const [, zipped] = (await harness.ask('library.overview', {})).tasks;
+  const [version] = (await harness.ask('task.show', { id: zipped?.id ?? '' })).versions;
+  assert.equal(version?.displayRoot, join(target, 'archives', 'abc', 'pictures'), 'unpacked pictures move along');
+  assert.ok(existsSync(join(version.displayRoot, 'picture.png')));
   assert.equal((await harness.ask('library.verify', { operationId: operation() })).ok, true);
   assert.ok(existsSync(join(place.libraryFolder, 'library.db')));
   assert.equal(rememberedLibraryFolder(join(place.folder, 'settings')), target);
