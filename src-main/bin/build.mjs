@@ -1,39 +1,55 @@
 /**
- * @file Compiles src-main to dist for the published package, and copies what the compiler leaves out.
+ * @file Compiles src-main and the window to dist, for the published package and for Electron, and copies what the compiler leaves out.
  * `dist/.complete` is written last: without it the installed command refuses to start half a program.
  */
-import { cpSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildWindow } from './build-window.mjs';
+import { buildWindow, newest } from './build-window.mjs';
 import { runInForeground } from './find-node.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
+const dist = join(root, 'dist');
+const complete = join(dist, '.complete');
 
-/** @returns {Promise<number>} exit code */
-export async function build() {
-  const dist = join(root, 'dist');
-  rmSync(dist, { recursive: true, force: true });
-  const code = await runInForeground(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], {
+/**
+ * @param {{ onlyIfStale?: boolean, node?: string }} [options] node: Node 24
+ * @returns {Promise<number>} exit code
+ */
+export async function build({ onlyIfStale = false, node = process.execPath } = {}) {
+  const fresh = onlyIfStale && existsSync(complete) && statSync(complete).mtimeMs >= newest([join(root, 'src-main'), join(root, 'tsconfig.build.json'), join(root, 'package-lock.json')]);
+  if (!fresh) {
+    const code = await buildMain(node);
+    if (code !== 0) return code;
+  }
+  return buildWindow(root, node);
+}
+
+async function buildMain(node) {
+  for (const name of existsSync(dist) ? readdirSync(dist) : []) {
+    // The window has its own stamp and is built by itself.
+    if (name !== 'renderer') rmSync(join(dist, name), { recursive: true, force: true });
+  }
+  const started = Date.now();
+  console.error('Compiling (a few seconds)');
+  const code = await runInForeground(node, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
   if (code !== 0) return code;
-  const window = await buildWindow(root, process.execPath);
-  if (window !== 0) return window;
   for (const file of filesToCopy()) {
     cpSync(join(root, 'src-main', file), join(dist, file));
   }
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  writeFileSync(join(dist, '.complete'), `${version}\n`);
-  console.error(`Built ${relative(process.cwd(), dist) || 'dist'} for version ${version}`);
+  writeFileSync(complete, `${version}\n`);
+  console.error(`Built ${relative(process.cwd(), dist) || 'dist'} for version ${version} in ${((Date.now() - started) / 1000).toFixed(0)} s`);
   return 0;
 }
 
 /** Everything in src-main but TypeScript and the launchers, which are published where they are. */
 function filesToCopy() {
   return readdirSync(join(root, 'src-main'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.endsWith('.ts'))
+    .filter((entry) => entry.isFile() && !/\.c?ts$/.test(entry.name))
     .map((entry) => relative(join(root, 'src-main'), join(entry.parentPath ?? entry.path, entry.name)))
     .filter((path) => !path.startsWith(`bin${sep}`));
 }

@@ -3,7 +3,7 @@
  * @file Every `npm run` script of this project: set up, move to Node 24, run.
  * Works on Node 20 without node_modules, so that one command is enough on a fresh clone.
  *
- * node src-main/bin/run.mjs <demo|test|bench|taps|check|build> [arguments]
+ * node src-main/bin/run.mjs <start|demo|test|bench|taps|check|build|dist|screenshots> [arguments]
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -20,7 +20,10 @@ const COMMANDS = {
   check: ['tests/run.ts', 'types', 'lint'],
   bench: ['tests/bench/run.ts'],
   taps: ['src-main/cli/main.ts'],
-  build: ['src-main/bin/run.mjs', 'build'],
+  screenshots: ['tests/browser/screenshots.ts'],
+  build: ['src-main/bin/build.mjs'],
+  start: ['src-main/bin/start.mjs'],
+  dist: ['src-main/bin/dist.mjs'],
 };
 
 async function main() {
@@ -31,10 +34,6 @@ async function main() {
     return 2;
   }
   await setUp(root);
-  if (name === 'build' && isNodeNewEnough()) {
-    const { build } = await import('./build.mjs');
-    return build();
-  }
   const node = isNodeNewEnough() ? process.execPath : bundledNode(root);
   if (node === null) {
     console.error(
@@ -43,6 +42,9 @@ async function main() {
     );
     return 5;
   }
+  if (name === 'build') return (await import('./build.mjs')).build({ node });
+  if (name === 'start') return (await import('./start.mjs')).start(root, node, rest);
+  if (name === 'dist') return (await import('./dist.mjs')).dist(root, node, rest);
   const [script = '', ...leading] = command;
   if (!existsSync(join(root, script))) {
     console.error(`error: ${script} is not part of this version\n→ Use one of: ${Object.keys(COMMANDS).filter((key) => existsSync(join(root, COMMANDS[key][0]))).join(', ')}.`);

@@ -47,6 +47,8 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   // Their owner knows their messages, never their code.
   supervisor: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: [] },
   services: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'data', 'library', 'platform', 'supervisor', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: ['zod'] },
+  // The desktop window. The only folder that knows Electron.
+  electron: { ...WITH_NODE, layers: ['contract', 'studio', 'supervisor/spawn-child.ts', 'supervisor/child-port.ts'], packages: ['electron', 'electron-log', 'electron-updater', 'zod'] },
   cli: { ...WITH_NODE, layers: ['contract', 'core', 'services', 'studio'], packages: ['commander', 'zod'] },
   // The main side behind the window's contract, without Electron.
   studio: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'services', 'training/selection.ts'], packages: ['zod'] },
@@ -59,7 +61,9 @@ export const HOMES: Readonly<Record<string, readonly string[]>> = {
   // Archives are made by strangers as pictures are.
   yauzl: ['codec'],
   'onnxruntime-node': ['engine', 'model-io'],
-  electron: [],
+  electron: ['electron'],
+  'electron-log': ['electron'],
+  'electron-updater': ['electron'],
 };
 
 /**

@@ -19,6 +19,8 @@ export const STUDIO_EVENTS = {
   /** `label`: what is being done, in words. `total` 0 when unknown. */
   'operation.progress': answer<{ operationId: string; label: string; done: number; total: number }>(),
   'menu.command': answer<{ command: MenuCommand }>(),
+  /** A task from the menu of recent ones. */
+  'task.open': answer<{ id: string }>(),
   /** Files opened from outside: a double click, the command line, the dock. */
   'files.opened': answer<{ grants: Grant[] }>(),
 } as const satisfies Record<string, z.ZodType>;

@@ -1,0 +1,49 @@
+/** @file The native menu. Its items ask the window; nothing is done here that the window cannot do. */
+import { Menu, app, type MenuItemConstructorOptions } from 'electron';
+import type { MenuCommand } from '../contract/studio/events.ts';
+
+export interface MenuActions {
+  command: (command: MenuCommand) => void;
+  openTask: (id: string) => void;
+  openLog: () => void;
+  recent: readonly { id: string; name: string }[];
+}
+
+const IS_MAC = process.platform === 'darwin';
+
+export function setMenu({ command, openTask, openLog, recent }: MenuActions): void {
+  const item = (label: string, name: MenuCommand, accelerator?: string): MenuItemConstructorOptions => ({ label, click: () => command(name), ...(accelerator === undefined ? {} : { accelerator }) });
+  const template: MenuItemConstructorOptions[] = [
+    ...(IS_MAC ? [{ role: 'appMenu' as const }] : []),
+    {
+      label: '&File',
+      submenu: [
+        item('New task', 'new-task', 'CmdOrCtrl+N'),
+        item('Import base…', 'import-base', 'CmdOrCtrl+O'),
+        item('Take in a packed task…', 'import-task', 'CmdOrCtrl+Shift+O'),
+        { label: 'Open recent', enabled: recent.length > 0, submenu: recent.map(({ id, name }) => ({ label: name.replaceAll('&', '&&'), click: () => openTask(id) })) },
+        { type: 'separator' },
+        IS_MAC ? { role: 'close' } : { role: 'quit' },
+      ],
+    },
+    { role: 'editMenu' },
+    {
+      label: '&Go',
+      submenu: [
+        item('Library', 'go-library', 'CmdOrCtrl+1'),
+        item('Training', 'go-training', 'CmdOrCtrl+2'),
+        item('Compare', 'go-compare', 'CmdOrCtrl+3'),
+        item('Settings', 'go-settings', 'CmdOrCtrl+,'),
+        { type: 'separator' },
+        item('Find in the library', 'find', 'CmdOrCtrl+F'),
+      ],
+    },
+    {
+      label: '&View',
+      submenu: [{ role: 'reload' }, { type: 'separator' }, { role: 'resetZoom' }, { role: 'zoomIn' }, { role: 'zoomOut' }, { type: 'separator' }, { role: 'togglefullscreen' }, ...(app.isPackaged ? [] : [{ role: 'toggleDevTools' as const }])],
+    },
+    { role: 'windowMenu' },
+    { role: 'help', submenu: [item('Keyboard shortcuts', 'shortcuts', 'F1'), { label: 'Show the log', click: openLog }, ...(IS_MAC ? [] : [{ role: 'about' as const }])] },
+  ];
+  Menu.setApplicationMenu(Menu.buildFromTemplate(template));
+}
