@@ -71,8 +71,7 @@ export async function exportTask(library: Library, options: ExportTaskOptions): 
     const exportRequest: ExportRequest = { ...files, partialPath };
     const { bytes } = (await withRequestChild('model-io', (child) => child.request('export', exportRequest, withSignal))) as ExportResult;
     options.onStage?.('proving');
-    const expected = await ownLogits({ ...files, preparedFolder: prepared.folder, indices, engine: options.engine, threads: options.threads });
-    if (options.signal?.aborted === true) throw new TapsError('cancelled', 'The export was cancelled.', 'Start it again when you are ready.');
+    const expected = await ownLogits({ ...files, preparedFolder: prepared.folder, indices, engine: options.engine, threads: options.threads }, options.signal);
     const parityRequest: ParityRequest = { onnxPath: partialPath, preparedFolder: prepared.folder, indices, preprocessing, expected };
     const parity = (await withRequestChild('model-io', (child) => child.request('parity', parityRequest, withSignal))) as ParityResult;
     requireParity(parity);
@@ -92,10 +91,10 @@ async function refuseTarget(path: string, overwrite: boolean): Promise<void> {
   if (!overwrite) throw new TapsError('already-exists', `${path} exists already.`, 'Choose another name, or replace it with --overwrite.');
 }
 
-async function ownLogits(job: Parameters<TrainerClient['predict']>[0]): Promise<Float32Array> {
+async function ownLogits(job: Parameters<TrainerClient['predict']>[0], signal: AbortSignal | undefined): Promise<Float32Array> {
   const trainer = new TrainerClient();
   try {
-    return (await trainer.predict(job)).logits;
+    return (await trainer.predict(job, signal)).logits;
   } finally {
     await trainer.stop();
   }

@@ -64,7 +64,7 @@ export async function predict(library: Library, options: PredictOptions): Promis
       indices: readable.map((_image, index) => index),
       engine: options.engine,
       threads: options.threads,
-    });
+    }, options.signal);
     const predictions = readable.map((image, index) => ({ image, scores: rank(logits.subarray(index * classes, (index + 1) * classes), task.classNames) }));
     return { task: task.name, method: delta.method, predictions, unreadable: quarantined };
   } finally {

@@ -29,20 +29,22 @@ export class Operations {
   async run<T>(operationId: string, label: string, work: (operation: Operation) => Promise<T>): Promise<T> {
     if (this.#running.has(operationId)) throw new TapsError('usage', `The operation ${operationId} is going on already.`, 'Wait for it, or cancel it first.');
     const controller = new AbortController();
+    const ended = Promise.withResolvers<undefined>();
+    // Before anything is told: whoever hears of it may cancel it.
+    this.#running.set(operationId, { controller, ended: ended.promise });
     const progress = this.#progressOf(operationId);
-    progress(label, 0, 0);
-    const result = work({
-      signal: controller.signal,
-      progress,
-      counter: (counted) => (done, total) => {
-        progress(counted, done, total);
-      },
-    });
-    this.#running.set(operationId, { controller, ended: result.catch(() => undefined) });
     try {
-      return await result;
+      progress(label, 0, 0);
+      return await work({
+        signal: controller.signal,
+        progress,
+        counter: (counted) => (done, total) => {
+          progress(counted, done, total);
+        },
+      });
     } finally {
       this.#running.delete(operationId);
+      ended.resolve(undefined);
     }
   }
 

@@ -31,8 +31,16 @@ export class TrainerClient {
     });
   }
 
-  predict(job: PredictJob): Promise<EventOf<'predicted'>> {
-    return this.#ask({ kind: 'predict', job }, 'predicted');
+  /** @throws TapsError of the child, `child-crashed`, or `cancelled`: there is nothing to keep, so the child is ended at once */
+  predict(job: PredictJob, signal?: AbortSignal): Promise<EventOf<'predicted'>> {
+    const onAbort = (): void => {
+      this.#child.kill(new TapsError('cancelled', 'The work was cancelled.', 'Start it again when you are ready.'));
+    };
+    signal?.addEventListener('abort', onAbort);
+    if (signal?.aborted === true) onAbort();
+    return this.#ask({ kind: 'predict', job }, 'predicted').finally(() => {
+      signal?.removeEventListener('abort', onAbort);
+    });
   }
 
   doctor(): Promise<EventOf<'doctor'>> {
