@@ -31,6 +31,11 @@ const PACKAGES = ['onnxruntime-node', '@tensorflow/tfjs-core', '@tensorflow/tfjs
 
 /** Never throws for what is wrong with the machine: that is the report. */
 export async function doctor(libraryFolder: string): Promise<DoctorReport> {
+  return { ...(await describeMachine()), library: await libraryState(libraryFolder) };
+}
+
+/** For a program that has its library open already. */
+export async function describeMachine(): Promise<Omit<DoctorReport, 'library'>> {
   const trainer = new TrainerClient();
   try {
     const { engines } = await trainer.doctor();
@@ -42,7 +47,6 @@ export async function doctor(libraryFolder: string): Promise<DoctorReport> {
       memoryBytes: totalmem(),
       freeMemoryBytes: freemem(),
       engines,
-      library: await libraryState(libraryFolder),
     };
   } finally {
     await trainer.stop();

@@ -1,17 +1,14 @@
 /** @file What this machine can do, and the report that says so. */
 import type { MachineReport } from '../contract/studio/app.ts';
-import { doctor } from '../services/doctor.ts';
+import { describeMachine } from '../services/doctor.ts';
 import { volumeOf } from '../platform/storage-error.ts';
 import type { StudioContext } from './context.ts';
 import { throwIfCancelled } from './operations.ts';
 import { reportText } from './report.ts';
 
-/** The studio holds the library; the doctor must not try to open it beside. */
-const NO_LIBRARY = '';
-
 export function checkMachine(context: StudioContext, operationId: string): Promise<MachineReport> {
   return context.operations.run(operationId, 'Asking the engines', async ({ signal }) => {
-    const { library: _elsewhere, ...machine } = await doctor(NO_LIBRARY);
+    const machine = await describeMachine();
     throwIfCancelled(signal);
     const folder = context.libraryFolder;
     const status = context.libraryStatus();
@@ -20,7 +17,7 @@ export function checkMachine(context: StudioContext, operationId: string): Promi
 }
 
 export async function makeReport(context: StudioContext): Promise<{ fileName: string; text: string }> {
-  const machine = await doctor(NO_LIBRARY);
+  const machine = await describeMachine();
   const runs: Record<string, number> = {};
   for (const { status } of context.sessionOrNull?.library.runs.heads({ results: false }) ?? []) runs[status] = (runs[status] ?? 0) + 1;
   const { transport, platform } = context.options;
