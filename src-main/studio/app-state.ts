@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { AppState } from '../contract/studio/app.ts';
 import type { ParsedInput } from '../contract/studio/contract.ts';
+import { pictureRoot } from '../services/archive-folders.ts';
 import { programVersion } from '../services/version.ts';
 import type { StudioContext } from './context.ts';
 import { storedExports } from './exports.ts';
@@ -40,7 +41,7 @@ function pathOf(context: StudioContext, target: ParsedInput<'app.reveal'>): stri
     }
     case 'task-images': {
       const { session } = context;
-      return session.library.datasets.get(session.library.tasks.get(target.id).datasetId).manifest.root;
+      return pictureRoot(session.library, session.library.datasets.get(session.library.tasks.get(target.id).datasetId).manifest.root);
     }
     case 'base':
       return dirname(context.session.library.bases.files(context.session.library.bases.get(target.id)).graphPath);

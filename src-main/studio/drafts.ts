@@ -29,6 +29,10 @@ export function readDraft(library: Library, grants: Grants): Draft | null {
   return { ...draft, source: grant === null ? null : { kind: 'granted', token: grant.token, displayPath: grant.displayPath, name: grant.name } };
 }
 
+export function hasDraft(library: Library): boolean {
+  return library.documents.get(KEY) !== null;
+}
+
 export function discardDraft(library: Library): void {
   library.documents.remove(KEY);
 }

@@ -2,9 +2,11 @@
 import { TapsError } from '../contract/errors.ts';
 import type { BaseRecord, DeltaRecord, RunHead, TaskRecord } from '../contract/records.ts';
 import type { LibraryStatus } from '../contract/studio/app.ts';
+import { removeUnusedArchives } from '../services/archive-folders.ts';
 import { openLibrary, type Library } from '../services/open-library.ts';
 import { PictureFiles } from '../services/picture-files.ts';
 import { StudioDatasets } from './datasets.ts';
+import { hasDraft } from './drafts.ts';
 import type { StudioEvents } from './events.ts';
 import { RunQueue } from './queue/run-queue.ts';
 import { Removals } from './removals.ts';
@@ -71,13 +73,22 @@ export class LibrarySession {
     return { state: 'open', folder: this.library.folder, bases: this.bases().length, tasks: this.tasks().length };
   }
 
-  /** Stops the queue with a checkpoint, finishes removals, closes the library. */
+  /** Stops the queue with a checkpoint, finishes removals, closes the library whatever goes wrong with the rest. */
   async close(): Promise<void> {
-    await this.queue.close();
-    await this.pictures.close();
-    await this.removals.finishAll();
-    // What nothing refers to any more; if it cannot be removed now, it can another time.
-    if (this.removals.finished > 0) await this.library.collectGarbage().catch(() => undefined);
-    this.library.close();
+    try {
+      await this.queue.close();
+      await this.pictures.close();
+      await this.removals.finishAll();
+      await this.#tidy().catch(() => undefined);
+    } finally {
+      this.library.close();
+    }
+  }
+
+  /** Removes what nothing refers to any more; what cannot be removed now can be another time. */
+  async #tidy(): Promise<void> {
+    if (this.removals.finished > 0) await this.library.collectGarbage();
+    // A draft may go on with pictures that were unpacked for it.
+    if (!hasDraft(this.library)) await removeUnusedArchives(this.library);
   }
 }

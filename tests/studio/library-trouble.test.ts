@@ -88,7 +88,7 @@ test('a library of version 1 opens and shows what it has', async (t) => {
 
 test('a library moves to an empty folder only, is whole there, and the old one stays as it was', async (t) => {
   const place = placeOf(t);
-  const archive = join(place.libraryFolder, 'archives', 'abc', 'pictures');
+  const archive = join(place.libraryFolder, 'archives', 'a'.repeat(64), 'pictures');
   {
     using library = openLibrary(place.libraryFolder, { create: true });
     const task = await addSampleTask(library, 'Zipped');
@@ -125,7 +125,7 @@ test('a library moves to an empty folder only, is whole there, and the old one s
   assert.deepEqual((await harness.ask('library.overview', {})).tasks.map(({ name }) => name), ['Moved', 'Zipped']);
   const [, zipped] = (await harness.ask('library.overview', {})).tasks;
   const [version] = (await harness.ask('task.show', { id: zipped?.id ?? '' })).versions;
-  assert.equal(version?.displayRoot, join(target, 'archives', 'abc', 'pictures'), 'unpacked pictures move along');
+  assert.equal(version?.displayRoot, join(target, 'archives', 'a'.repeat(64), 'pictures'), 'unpacked pictures move along');
   assert.ok(existsSync(join(version.displayRoot, 'picture.png')));
   assert.equal((await harness.ask('library.verify', { operationId: operation() })).ok, true);
   assert.ok(existsSync(join(place.libraryFolder, 'library.db')));

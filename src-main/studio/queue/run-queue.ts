@@ -212,11 +212,19 @@ export class RunQueue {
     }
   }
 
+  #interruptWaiting(): void {
+    try {
+      for (const { runId } of this.#waiting) this.#library.runs.setStatus(runId, 'interrupted');
+    } catch {
+      // A full disk, say: the next start finds them queued and does the same.
+    }
+    this.#waiting = [];
+  }
+
   /** Stops the run that is going with a checkpoint; it and the waiting ones can be resumed. */
   async close(): Promise<void> {
     this.#closing = true;
-    for (const { runId } of this.#waiting) this.#library.runs.setStatus(runId, 'interrupted');
-    this.#waiting = [];
+    this.#interruptWaiting();
     const active = this.#active;
     if (active === null) return;
     active.stop();
