@@ -27,7 +27,8 @@ let leaving = false;
 
 useSpawner(startUtilityChild);
 registerScheme();
-app.enableSandbox();
+// Root has no sandbox to give, and every process that asks for one ends at once.
+if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox();
 guardWebContents();
 log.transports.console.level = SMOKE_TEST ? false : 'warn';
 process.on('uncaughtException', (error) => {
