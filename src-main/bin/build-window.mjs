@@ -2,8 +2,9 @@
  * @file Builds the window (src-renderer) to dist/renderer where that is missing or older than its sources.
  * Plain JavaScript; needs node_modules of a checkout.
  */
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { withLock } from './build-lock.mjs';
 import { runInForeground } from './find-node.mjs';
 
 const STAMP = '.built';
@@ -13,7 +14,12 @@ const STAMP = '.built';
  * @param {string} node Node 24
  * @returns {Promise<number>} exit code; 0 also where nothing was to be done
  */
-export async function buildWindow(root, node) {
+export function buildWindow(root, node) {
+  return withLock(root, () => buildWindowUnlocked(root, node));
+}
+
+/** For whoever holds the lock already. */
+export async function buildWindowUnlocked(root, node) {
   const out = join(root, 'dist', 'renderer');
   const stamp = join(out, STAMP);
   const sources = [join(root, 'src-renderer'), join(root, 'src-main', 'contract'), join(root, 'vite.config.ts'), join(root, 'package-lock.json')];
@@ -23,6 +29,8 @@ export async function buildWindow(root, node) {
   const code = await runInForeground(node, [join(root, 'node_modules', 'vite', 'bin', 'vite.js'), 'build', '--logLevel', 'error'], { cwd: root, stdio: ['ignore', 2, 2] });
   if (code !== 0) return code;
   writeFileSync(stamp, `${new Date(started).toISOString()}\n`);
+  // As old as what was built: a change made meanwhile is newer.
+  utimesSync(stamp, new Date(started), new Date(started));
   return 0;
 }
 

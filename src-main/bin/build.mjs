@@ -2,10 +2,11 @@
  * @file Compiles src-main and the window to dist, for the published package and for Electron, and copies what the compiler leaves out.
  * `dist/.complete` is written last: without it the installed command refuses to start half a program.
  */
-import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildWindow, newest } from './build-window.mjs';
+import { withLock } from './build-lock.mjs';
+import { buildWindowUnlocked, newest } from './build-window.mjs';
 import { runInForeground } from './find-node.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
@@ -16,13 +17,15 @@ const complete = join(dist, '.complete');
  * @param {{ onlyIfStale?: boolean, node?: string }} [options] node: Node 24
  * @returns {Promise<number>} exit code
  */
-export async function build({ onlyIfStale = false, node = process.execPath } = {}) {
-  const fresh = onlyIfStale && existsSync(complete) && statSync(complete).mtimeMs >= newest([join(root, 'src-main'), join(root, 'tsconfig.build.json'), join(root, 'package-lock.json')]);
-  if (!fresh) {
-    const code = await buildMain(node);
-    if (code !== 0) return code;
-  }
-  return buildWindow(root, node);
+export function build({ onlyIfStale = false, node = process.execPath } = {}) {
+  return withLock(root, async () => {
+    const code = onlyIfStale && isFresh() ? 0 : await buildMain(node);
+    return code === 0 ? buildWindowUnlocked(root, node) : code;
+  });
+}
+
+function isFresh() {
+  return existsSync(complete) && statSync(complete).mtimeMs >= newest(['src-main', 'tsconfig.json', 'tsconfig.build.json', 'package.json', 'package-lock.json'].map((name) => join(root, name)));
 }
 
 async function buildMain(node) {
@@ -42,6 +45,8 @@ async function buildMain(node) {
   }
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   writeFileSync(complete, `${version}\n`);
+  // As old as what was compiled: a change made meanwhile is newer.
+  utimesSync(complete, new Date(started), new Date(started));
   console.error(`Built ${relative(process.cwd(), dist) || 'dist'} for version ${version} in ${((Date.now() - started) / 1000).toFixed(0)} s`);
   return 0;
 }

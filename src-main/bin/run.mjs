@@ -42,7 +42,7 @@ async function main() {
     );
     return 5;
   }
-  if (name === 'build') return (await import('./build.mjs')).build({ node });
+  if (name === 'build') return (await import('./build.mjs')).build({ node, onlyIfStale: rest.includes('--if-stale') });
   if (name === 'start') return (await import('./start.mjs')).start(root, node, rest);
   if (name === 'dist') return (await import('./dist.mjs')).dist(root, node, rest);
   const [script = '', ...leading] = command;

@@ -1,5 +1,5 @@
-/** @file Progress in the taskbar while a run goes on, and a notification when it ends and nobody is looking. */
-import { Notification, type BrowserWindow } from 'electron';
+/** @file While a run goes on: progress in the taskbar and a machine that stays awake. When it ends and nobody is looking: a notification. */
+import { Notification, powerSaveBlocker, type BrowserWindow } from 'electron';
 import type { RunView } from '../contract/studio/runs.ts';
 import type { Studio } from '../studio/studio.ts';
 
@@ -9,25 +9,43 @@ const UNKNOWN_PROGRESS = 2;
 
 export function drawAttention(studio: Studio, windowOf: () => BrowserWindow | null, mayNotify: () => Promise<boolean>): void {
   const going = new Set<string>();
+  const keepAwake = makeBlocker();
   studio.onEvent((event) => {
     if (event.name !== 'run.changed') return;
     const run = event.payload;
     const window = windowOf();
     if (run.status === 'running' || run.status === 'paused') {
       going.add(run.id);
-      window?.setProgressBar(run.progress === null || run.progress.steps === 0 ? UNKNOWN_PROGRESS : run.progress.step / run.progress.steps, { mode: run.status === 'paused' ? 'paused' : 'normal' });
+      window?.setProgressBar(shareOf(run), { mode: run.status === 'paused' ? 'paused' : 'normal' });
     } else if (going.delete(run.id)) {
       window?.setProgressBar(NO_PROGRESS);
-      if (window?.isFocused() !== true && (run.status === 'done' || run.status === 'failed')) void notify(run, window, mayNotify);
+      if (window?.isFocused() !== true && (run.status === 'done' || run.status === 'failed')) void notify(run, windowOf, mayNotify);
     }
+    keepAwake(going.size > 0);
   });
 }
 
-async function notify(run: RunView, window: BrowserWindow | null, mayNotify: () => Promise<boolean>): Promise<void> {
+function shareOf({ progress }: RunView): number {
+  return progress === null || progress.steps === 0 ? UNKNOWN_PROGRESS : progress.step / progress.steps;
+}
+
+/** The screen may go dark; the machine does not fall asleep over a run. */
+function makeBlocker(): (wanted: boolean) => void {
+  let id: number | null = null;
+  return (wanted) => {
+    if (wanted) id ??= powerSaveBlocker.start('prevent-app-suspension');
+    else if (id !== null) {
+      powerSaveBlocker.stop(id);
+      id = null;
+    }
+  };
+}
+
+async function notify(run: RunView, windowOf: () => BrowserWindow | null, mayNotify: () => Promise<boolean>): Promise<void> {
   if (!Notification.isSupported() || !(await mayNotify())) return;
   const notification = new Notification(
     run.status === 'done' ? { title: `${run.taskName} has been learnt`, body: 'The result is ready.' } : { title: `${run.taskName} could not be learnt`, body: run.failure?.message ?? 'See the run for the reason.' },
   );
-  notification.on('click', () => window?.show());
+  notification.on('click', () => windowOf()?.show());
   notification.show();
 }

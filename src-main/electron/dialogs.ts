@@ -27,17 +27,31 @@ export async function chooseFiles(window: BrowserWindow | null, purpose: FilePur
   return canceled ? [] : filePaths;
 }
 
-/** Whether to close although a run is going. It stops with a checkpoint and can be resumed. */
+/** Whether to close although work is going on. A run stops with a checkpoint and can be resumed. */
 export async function mayClose(window: BrowserWindow | null): Promise<boolean> {
   const options = {
     type: 'question' as const,
     title: 'TAPS Studio',
-    message: 'A run is going or waiting.',
-    detail: 'Closing stops it with a checkpoint. The next start offers to resume it.',
+    message: 'Work is going on.',
+    detail: 'A run stops with a checkpoint, and the next start offers to resume it. An import or an export leaves nothing behind.',
     buttons: ['Close', 'Keep working'],
     defaultId: 1,
     cancelId: 1,
   };
   const { response } = window === null ? await dialog.showMessageBox(options) : await dialog.showMessageBox(window, options);
+  return response === 0;
+}
+
+/** After a page has crashed twice: whether to load it a third time. Runs go on meanwhile. */
+export async function mayLoadAgain(window: BrowserWindow, reason: string): Promise<boolean> {
+  const { response } = await dialog.showMessageBox(window, {
+    type: 'error',
+    title: 'TAPS Studio',
+    message: 'The window has crashed twice.',
+    detail: `Its process ended (${reason}). Runs go on in processes of their own, and nothing is lost.`,
+    buttons: ['Load again', 'Leave as it is'],
+    defaultId: 0,
+    cancelId: 1,
+  });
   return response === 0;
 }

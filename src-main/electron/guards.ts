@@ -30,3 +30,18 @@ export function guardPermissions(): void {
   session.defaultSession.setPermissionCheckHandler((_contents, permission, origin) => granted(permission, `${origin.replace(/\/$/, '')}/`));
   session.defaultSession.setDevicePermissionHandler(() => false);
 }
+
+/** After the app is ready. The window needs nothing from outside, so nothing is fetched: no page, no dictionary, no stray download. */
+export function guardNetwork(): void {
+  session.defaultSession.setSpellCheckerEnabled(false);
+  session.defaultSession.webRequest.onBeforeRequest((details, answer) => {
+    answer({ cancel: !isLocalUrl(details.url) });
+  });
+  session.defaultSession.on('will-download', (event, item) => {
+    if (!isOwnUrl(item.getURL().replace(/^blob:/u, ''))) event.preventDefault();
+  });
+}
+
+function isLocalUrl(url: string): boolean {
+  return isOwnUrl(url) || /^(blob|data|devtools):/u.test(url);
+}

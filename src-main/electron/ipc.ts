@@ -9,8 +9,9 @@ import { MAX_REQUEST_BYTES, type Reply } from '../contract/studio/contract.ts';
 import type { StudioEvent } from '../contract/studio/events.ts';
 import type { Studio } from '../studio/studio.ts';
 import { isOwnUrl } from './origin.ts';
+import { plainSize } from './plain-size.ts';
 
-export const CHANNELS = { request: 'studio:request', grant: 'studio:grant', event: 'studio:event' } as const;
+const CHANNELS = { request: 'studio:request', grant: 'studio:grant', event: 'studio:event' } as const;
 const MOST_PATHS = 10_000;
 
 export function openDoor(studio: Studio, windowOf: () => BrowserWindow | null): void {
@@ -27,10 +28,15 @@ export function openDoor(studio: Studio, windowOf: () => BrowserWindow | null): 
     };
   ipcMain.handle(CHANNELS.request, guard((name, input) => studio.handle(name, input)));
   ipcMain.handle(CHANNELS.grant, guard((paths) => grantAll(studio, paths)));
-  studio.onEvent((event: StudioEvent) => {
-    const window = windowOf();
-    if (window !== null && !window.isDestroyed()) window.webContents.send(CHANNELS.event, event);
+  studio.onEvent((event) => {
+    tellWindow(windowOf(), event);
   });
+}
+
+/** A window that is gone, or whose page has crashed, hears nothing; a new page asks for what it needs. */
+export function tellWindow(window: BrowserWindow | null, event: StudioEvent): void {
+  if (window === null || window.isDestroyed() || window.webContents.isCrashed()) return;
+  window.webContents.send(CHANNELS.event, event);
 }
 
 /** The top frame of the one window, showing the app's own page. */
@@ -41,13 +47,9 @@ function isOwnWindow({ sender, senderFrame }: IpcMainInvokeEvent, window: Browse
 
 /** @throws TapsError `usage`; what cannot be written as JSON is no request of ours */
 function refuseLarge(values: unknown[]): void {
-  let characters: number;
-  try {
-    characters = JSON.stringify(values).length;
-  } catch (error) {
-    throw new TapsError('usage', 'The request is not plain data.', 'Load the window again.', { cause: error });
-  }
-  if (characters > MAX_REQUEST_BYTES) throw new TapsError('usage', `The request has ${String(characters)} characters, more than ${String(MAX_REQUEST_BYTES)}.`, 'Choose fewer items.');
+  const size = plainSize(values, MAX_REQUEST_BYTES);
+  if (size === 'not-plain') throw new TapsError('usage', 'The request is not plain data.', 'Load the window again.');
+  if (size === 'too-large') throw new TapsError('usage', `The request has more than ${String(MAX_REQUEST_BYTES)} characters.`, 'Choose fewer items.');
 }
 
 /** Paths come from the preload script, which has them from a real drop; a page cannot make them up. */

@@ -6,15 +6,17 @@ export interface MenuActions {
   command: (command: MenuCommand) => void;
   openTask: (id: string) => void;
   openLog: () => void;
+  /** Leaves, after a question where that would stop work. */
+  quit: () => void;
   recent: readonly { id: string; name: string }[];
 }
 
 const IS_MAC = process.platform === 'darwin';
 
-export function setMenu({ command, openTask, openLog, recent }: MenuActions): void {
+export function setMenu({ command, openTask, openLog, quit, recent }: MenuActions): void {
   const item = (label: string, name: MenuCommand, accelerator?: string): MenuItemConstructorOptions => ({ label, click: () => command(name), ...(accelerator === undefined ? {} : { accelerator }) });
   const template: MenuItemConstructorOptions[] = [
-    ...(IS_MAC ? [{ role: 'appMenu' as const }] : []),
+    ...(IS_MAC ? [macMenu(item('Settings…', 'go-settings', 'Cmd+,'), quit)] : []),
     {
       label: '&File',
       submenu: [
@@ -23,7 +25,7 @@ export function setMenu({ command, openTask, openLog, recent }: MenuActions): vo
         item('Take in a packed task…', 'import-task', 'CmdOrCtrl+Shift+O'),
         { label: 'Open recent', enabled: recent.length > 0, submenu: recent.map(({ id, name }) => ({ label: name.replaceAll('&', '&&'), click: () => openTask(id) })) },
         { type: 'separator' },
-        IS_MAC ? { role: 'close' } : { role: 'quit' },
+        IS_MAC ? { role: 'close' } : { label: 'Quit', accelerator: 'CmdOrCtrl+Q', click: quit },
       ],
     },
     { role: 'editMenu' },
@@ -33,7 +35,7 @@ export function setMenu({ command, openTask, openLog, recent }: MenuActions): vo
         item('Library', 'go-library', 'CmdOrCtrl+1'),
         item('Training', 'go-training', 'CmdOrCtrl+2'),
         item('Compare', 'go-compare', 'CmdOrCtrl+3'),
-        item('Settings', 'go-settings', 'CmdOrCtrl+,'),
+        ...(IS_MAC ? [] : [item('Settings', 'go-settings', 'Ctrl+,')]),
         { type: 'separator' },
         item('Find in the library', 'find', 'CmdOrCtrl+F'),
       ],
@@ -45,5 +47,20 @@ export function setMenu({ command, openTask, openLog, recent }: MenuActions): vo
     { role: 'windowMenu' },
     { role: 'help', submenu: [item('Keyboard shortcuts', 'shortcuts', 'F1'), { label: 'Show the log', click: openLog }, ...(IS_MAC ? [] : [{ role: 'about' as const }])] },
   ];
+  app.setAboutPanelOptions({
+    applicationName: 'TAPS Studio',
+    applicationVersion: app.getVersion(),
+    copyright: '© TAPS Studio contributors. MIT licence.',
+    credits: 'One pretrained network, many tasks: only the layers that change are stored.',
+  });
   Menu.setApplicationMenu(Menu.buildFromTemplate(template));
+}
+
+/** The role `appMenu` with a Quit that asks. */
+function macMenu(settings: MenuItemConstructorOptions, quit: () => void): MenuItemConstructorOptions {
+  const separator = { type: 'separator' as const };
+  return {
+    label: app.name,
+    submenu: [{ role: 'about' }, separator, settings, separator, { role: 'services' }, separator, { role: 'hide' }, { role: 'hideOthers' }, { role: 'unhide' }, separator, { label: `Quit ${app.name}`, accelerator: 'Cmd+Q', click: quit }],
+  };
 }

@@ -1,12 +1,16 @@
 /** @file app://studio/…: the window's files and its pictures. `file:` is never loaded. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { protocol } from 'electron';
 import { CONTENT_SECURITY_POLICY } from '../studio/loopback/security.ts';
 import { windowFile } from '../studio/loopback/static-files.ts';
 import type { Studio } from '../studio/studio.ts';
 import { SCHEME } from './origin.ts';
+
+/** Where the build puts the window, beside this folder. */
+export const WINDOW_FOLDER = join(import.meta.dirname, '..', 'renderer');
 
 /** Before the app is ready. Standard and secure: relative addresses, a content security policy and storage work as for https. */
 export function registerScheme(): void {

@@ -5,33 +5,73 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { app } from 'electron';
 import { trainConfigSchema } from '../contract/training.ts';
 import type { RequestInput, RequestName, RequestOutput } from '../contract/studio/contract.ts';
 import { createStudio, type Studio } from '../studio/studio.ts';
+import { openDoor } from './ipc.ts';
+import { serveWindow, WINDOW_FOLDER } from './protocol.ts';
+import { openWindow } from './window.ts';
 
-const TRAINING_MS = 120_000;
+const WHOLE_TEST_MS = 180_000;
+const FIND_HEADING = "new Promise((done) => { const look = () => { const found = document.querySelector('h1'); found ? done(found.textContent) : setTimeout(look, 50); }; look(); })";
 
-/** @param showWindow resolves when the window has painted the studio @param tell prints a line */
-export async function smokeTest(showWindow: (studio: Studio) => Promise<void>, tell: (line: string) => void): Promise<void> {
+/** After the app is ready. Ends the program. */
+export async function runSmokeTest(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'taps-smoke-'));
+  const end = (code: number, line: string): void => {
+    rmSync(folder, { recursive: true, force: true });
+    (code === 0 ? process.stdout : process.stderr).write(`smoke test: ${line}\n`);
+    app.exit(code);
+  };
+  // What the person keeps between starts is left alone.
+  app.setPath('userData', join(folder, 'profile'));
+  setTimeout(() => {
+    end(1, `failed: not done after ${String(WHOLE_TEST_MS / 1000)} s`);
+  }, WHOLE_TEST_MS);
+  try {
+    await workThrough(folder, (line) => process.stdout.write(`smoke test: ${line}\n`));
+    end(0, 'passed');
+  } catch (error) {
+    end(1, `failed: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function workThrough(folder: string, tell: (line: string) => void): Promise<void> {
   const studio = await createStudio({ libraryFolder: join(folder, 'library'), transport: 'electron', platform: { choose: null, reveal: null, logFile: null }, settingsFolder: join(folder, 'settings') });
   try {
-    await showWindow(studio);
-    tell('smoke test: the window is there');
+    tell(`the window shows “${await showWindow(studio)}”`);
     const base = await ask(studio, 'base.importEmbedded', { operationId: 'smoke-import' });
     const found = await ask(studio, 'images.inspect', { source: { kind: 'sample', id: 'emoji' }, baseId: base.id, seed: 0, validation: 0.15, test: 0.15, operationId: 'smoke-inspect' });
     const task = await ask(studio, 'task.create', { name: 'smoke', baseId: base.id, inspectionId: found.id, excluded: [], operationId: 'smoke-create' });
-    tell(`smoke test: ${String(found.images)} pictures read`);
+    tell(`${String(found.images)} pictures read`);
     // A batch of half the pictures makes an epoch two steps long.
     const config = trainConfigSchema.parse({ method: 'taps', epochs: 1, warmupEpochs: 0, batchSize: Math.ceil(found.counts.train / 2) });
     const deltaId = await train(studio, task.id, config);
-    tell('smoke test: two steps trained');
+    tell('two steps trained');
     const made = await ask(studio, 'export.start', { taskId: task.id, deltaId, format: 'onnx', folder: null, fileName: 'smoke.onnx', overwrite: true, operationId: 'smoke-export' });
-    tell(`smoke test: exported ${String(made.bytes)} bytes, largest logit difference ${made.parity.maxAbsLogitDiff.toExponential(1)} on ${String(made.parity.images)} pictures`);
+    tell(`exported ${String(made.bytes)} bytes, largest logit difference ${made.parity.maxAbsLogitDiff.toExponential(1)} on ${String(made.parity.images)} pictures`);
   } finally {
     await studio.close();
-    rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Resolves to the first heading that the page has painted. */
+async function showWindow(studio: Studio): Promise<string> {
+  serveWindow(studio, WINDOW_FOLDER);
+  const window = openWindow(null);
+  openDoor(studio, () => window);
+  await new Promise<void>((resolve, reject) => {
+    window.webContents.once('did-finish-load', () => {
+      resolve();
+    });
+    window.webContents.once('did-fail-load', (_event, code, description) => {
+      reject(new Error(`The window cannot be loaded: ${description} (${String(code)})`));
+    });
+  });
+  const heading = (await window.webContents.executeJavaScript(FIND_HEADING)) as string;
+  if (heading.trim() === '') throw new Error('The window shows nothing.');
+  return heading.trim();
 }
 
 async function ask<K extends RequestName>(studio: Studio, name: K, input: RequestInput<K>): Promise<RequestOutput<K>> {
@@ -42,15 +82,11 @@ async function ask<K extends RequestName>(studio: Studio, name: K, input: Reques
 
 function train(studio: Studio, taskId: string, config: RequestInput<'run.start'>['config']): Promise<string> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      reject(new Error('Two training steps took too long.'));
-    }, TRAINING_MS);
     const off = studio.onEvent((event) => {
       if (event.name !== 'run.changed') return;
       const { status, deltaId, failure } = event.payload;
       if (status === 'running' || status === 'queued' || status === 'paused') return;
       off();
-      clearTimeout(timer);
       if (status === 'done' && deltaId !== null) resolve(deltaId);
       else reject(new Error(`The run ended as ${status}: ${failure?.message ?? 'no reason given'}`));
     });

@@ -8,6 +8,10 @@ import type { SpawnedChild } from '../supervisor/spawn-child.ts';
 export function startUtilityChild(file: string, name: string): SpawnedChild {
   const child = utilityProcess.fork(file, [], { serviceName: `taps-${name}`, stdio: ['ignore', 'ignore', 'pipe'] });
   let ended = false;
+  let started = false;
+  child.once('spawn', () => {
+    started = true;
+  });
   child.once('exit', () => {
     ended = true;
   });
@@ -23,8 +27,9 @@ export function startUtilityChild(file: string, name: string): SpawnedChild {
       child.on('message', listener);
     },
     onError: (listener) => {
+      // Later it is a fatal error of the JavaScript engine, whose words are on stderr already; the exit that follows counts.
       child.on('error', (type, location) => {
-        listener(new Error(`${type} in ${location}`));
+        if (!started) listener(new Error(`${type} in ${location}`));
       });
     },
     onExit: (listener) => {

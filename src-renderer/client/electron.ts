@@ -6,6 +6,8 @@ import type { Transport } from './transport.ts';
 
 /** What `src-main/electron/preload.cts` puts on the window. */
 export interface StudioBridge {
+  /** As Node names it: 'linux', 'darwin', 'win32'. */
+  readonly platform: string;
   request(name: string, input: unknown): Promise<Reply<unknown>>;
   onEvent(listener: (event: StudioEvent) => void): () => void;
   /** Only files of a real drop or dialog have a path; made-up ones are refused. */
