@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { app, type BrowserWindow, nativeTheme, powerMonitor, shell } from 'electron';
-import log from 'electron-log/main.js';
 import type { AppState, Settings } from '../contract/studio/app.ts';
 import type { StudioEvent } from '../contract/studio/events.ts';
 import { rememberedLibraryFolder } from '../studio/settings.ts';
@@ -11,6 +10,7 @@ import { createStudio, type Studio } from '../studio/studio.ts';
 import { drawAttention } from './attention.ts';
 import { chooseFiles, mayClose } from './dialogs.ts';
 import { openDoor, tellWindow } from './ipc.ts';
+import { log, logFile } from './log.ts';
 import { setMenu } from './menu.ts';
 import { serveWindow, WINDOW_FOLDER } from './protocol.ts';
 import { watchForUpdates } from './updates.ts';
@@ -42,7 +42,7 @@ export class Desktop {
       libraryFolder,
       transport: 'electron',
       settingsFolder,
-      platform: { choose: (purpose, many) => chooseFiles(windowOf(), purpose, many), reveal, logFile: log.transports.file.getFile().path },
+      platform: { choose: (purpose, many) => chooseFiles(windowOf(), purpose, many), reveal, logFile: logFile() },
     });
     this.#studio = studio;
     serveWindow(studio, WINDOW_FOLDER);
@@ -153,7 +153,7 @@ export class Desktop {
         this.#tell({ name: 'task.open', payload: { id } });
       },
       openLog: () => {
-        shell.showItemInFolder(log.transports.file.getFile().path);
+        shell.showItemInFolder(logFile());
       },
       quit: () => void this.#askToLeave(),
       recent: this.#studio?.recent() ?? [],

@@ -1,10 +1,10 @@
 /** @file Electron's main process, from its first moment: what must be said before the app is ready, then the window or the smoke test. */
 import { app, dialog } from 'electron';
-import log from 'electron-log/main.js';
 import { useSpawner } from '../supervisor/spawn-child.ts';
 import { filesIn } from './command-line.ts';
 import { Desktop } from './desktop.ts';
 import { guardNetwork, guardPermissions, guardWebContents } from './guards.ts';
+import { log, logFile } from './log.ts';
 import { registerScheme } from './protocol.ts';
 import { runSmokeTest } from './smoke-test.ts';
 import { startUtilityChild } from './utility-child.ts';
@@ -16,7 +16,7 @@ registerScheme();
 // Root has no sandbox to give, and every process that asks for one ends at once.
 if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox();
 guardWebContents();
-log.transports.console.level = SMOKE_TEST ? false : 'warn';
+if (SMOKE_TEST) log.transports.console.level = false;
 process.on('uncaughtException', (error) => {
   log.error('Unexpected failure in the main process', error);
 });
@@ -60,7 +60,7 @@ async function openDesktop(desktop: Desktop): Promise<void> {
     await desktop.start(filesIn(process.argv, process.cwd(), app.getAppPath()));
   } catch (error) {
     log.error('The studio could not start', error);
-    dialog.showErrorBox('TAPS Studio could not start', `${error instanceof Error ? error.message : String(error)}\n\nThe log is ${log.transports.file.getFile().path}.`);
+    dialog.showErrorBox('TAPS Studio could not start', `${error instanceof Error ? error.message : String(error)}\n\nThe log is ${logFile()}.`);
     app.exit(1);
   }
 }

@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { app } from 'electron';
-import log from 'electron-log/main.js';
 import updater from 'electron-updater';
+import { log } from './log.ts';
 
 export function watchForUpdates(): void {
   if (!app.isPackaged || !existsSync(join(process.resourcesPath, 'app-update.yml'))) return;

@@ -1,8 +1,8 @@
 /** @file The one window: sandboxed, isolated, remembered. */
 import { join } from 'node:path';
 import { app, BrowserWindow, nativeTheme, screen } from 'electron';
-import log from 'electron-log/main.js';
 import { mayLoadAgain } from './dialogs.ts';
+import { log } from './log.ts';
 import { WINDOW_URL } from './origin.ts';
 import { readWindowState, visibleState, writeWindowState } from './window-state.ts';
 
