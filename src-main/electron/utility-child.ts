@@ -1,16 +1,26 @@
 /** @file Children under Electron: utility processes, each with a JavaScript heap of its own, whose crash leaves the windows alone. */
+import { constants } from 'node:os';
 import type { Readable } from 'node:stream';
 import { utilityProcess } from 'electron';
 import { OWNER_LEAVES } from '../supervisor/child-port.ts';
 import type { SpawnedChild } from '../supervisor/spawn-child.ts';
+
+const FATAL_SIGNALS = ['SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGKILL', 'SIGSEGV', 'SIGTERM'] as const;
 
 /** Only after the app is ready. */
 export function startUtilityChild(file: string, name: string): SpawnedChild {
   const child = utilityProcess.fork(file, [], { serviceName: `taps-${name}`, stdio: ['ignore', 'ignore', 'pipe'] });
   let ended = false;
   let started = false;
+  let unwanted = false;
+  const end = (): void => {
+    // Electron's own kill asks politely; a hung child must go at once.
+    if (child.pid === undefined) child.kill();
+    else tryKill(child.pid);
+  };
   child.once('spawn', () => {
     started = true;
+    if (unwanted) end();
   });
   child.once('exit', () => {
     ended = true;
@@ -34,19 +44,25 @@ export function startUtilityChild(file: string, name: string): SpawnedChild {
     },
     onExit: (listener) => {
       child.on('exit', (code) => {
-        listener(code, null);
+        const signal = signalOf(code);
+        listener(signal === null ? code : null, signal);
       });
     },
     leave: () => {
       if (!ended) child.postMessage(OWNER_LEAVES);
     },
     kill: () => {
-      if (ended) return;
-      // Electron's own kill asks politely; a hung child must go at once.
-      if (child.pid === undefined) child.kill();
-      else tryKill(child.pid);
+      // Before it runs there is nothing to end, and asking is forgotten.
+      if (started && !ended) end();
+      else unwanted = true;
     },
   };
+}
+
+/** Where signals exist, Electron gives the number of the one that ended a child as its exit code; our children choose 0 and 1 only. */
+function signalOf(code: number): NodeJS.Signals | null {
+  if (process.platform === 'win32') return null;
+  return FATAL_SIGNALS.find((name) => constants.signals[name] === code) ?? null;
 }
 
 function tryKill(pid: number): void {

@@ -22,6 +22,10 @@ export interface ChildOptions {
 const STDERR_KEPT = 8_000;
 const WATCH_INTERVAL_MS = 1_000;
 const KILL_GRACE_MS = 5_000;
+const WORDS_GRACE_MS = 500;
+const SMALLER = 'Use a smaller batch (with --accumulate for the same effective batch) or a smaller image size.';
+/** What V8 says before it ends a process. */
+const HEAP_WORDS = /(?:JavaScript heap|V8 process) out of memory/u;
 
 /** TypeScript sources run as they are; a build has JavaScript beside this file. */
 function entryFile(entry: ChildEntry): string {
@@ -56,7 +60,9 @@ export class OwnedChild {
       this.#finish(new TapsError('child-crashed', `The ${entry} process could not be started: ${error.message}.`, 'Check free memory and try again.', { cause: error }));
     });
     this.#process.onExit((code, signal) => {
-      this.#finish(this.#reason ?? this.#exitError(code, signal));
+      void this.#lastWords().then(() => {
+        this.#finish(this.#reason ?? this.#exitError(code, signal));
+      });
     });
     const { silenceMs = 0, residentLimitBytes = totalmem() * 0.85 } = options;
     this.#watch = setInterval(() => {
@@ -123,11 +129,22 @@ export class OwnedChild {
     }
     const resident = residentBytes(this.pid);
     if (resident > residentLimitBytes) {
-      this.kill(new TapsError('out-of-memory', `The ${this.#name} process used ${String(Math.round(resident / 2 ** 20))} MiB, more than its limit of ${String(Math.round(residentLimitBytes / 2 ** 20))} MiB, and was ended.`, 'Use a smaller batch (with --accumulate for the same effective batch) or a smaller image size.'));
+      this.kill(new TapsError('out-of-memory', `The ${this.#name} process used ${String(Math.round(resident / 2 ** 20))} MiB, more than its limit of ${String(Math.round(residentLimitBytes / 2 ** 20))} MiB, and was ended.`, SMALLER));
     }
   }
 
+  /** What a child says before it ends may arrive after the news of its end. */
+  #lastWords(): Promise<void> {
+    const { stderr } = this.#process;
+    if (stderr === null || stderr.readableEnded || stderr.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      stderr.once('close', resolve);
+      setTimeout(resolve, WORDS_GRACE_MS).unref();
+    });
+  }
+
   #exitError(code: number | null, signal: NodeJS.Signals | null): TapsError {
+    if (HEAP_WORDS.test(this.#stderr)) return new TapsError('out-of-memory', `The ${this.#name} process ran out of memory for JavaScript and ended.`, SMALLER, { details: { code, signal } });
     const how = signal === null ? `with exit code ${String(code)}` : `by ${signal}`;
     const last = this.#stderr.trim().split('\n').filter((line) => line.trim() !== '').slice(-6).join('\n');
     return new TapsError('child-crashed', `The ${this.#name} process ended ${how}${last === '' ? '' : `. Its last words:\n${last}`}`, 'Try again; a training run resumes from its last checkpoint.', { details: { code, signal } });

@@ -113,3 +113,8 @@ test('cancelling a request ends the child; stop waits for a child that ignores i
   await stubborn.stop();
   assert.ok(gone(pid));
 });
+
+test('a full heap is said to be one', async () => {
+  const file = script('heap', "process.on('message', () => { console.error('FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory'); process.abort(); });");
+  await rejectsWith('out-of-memory', /ran out of memory/, new RequestChild('codec', { file }).request('x', null));
+});
