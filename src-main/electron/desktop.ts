@@ -35,6 +35,7 @@ export class Desktop {
 
   /** After the app is ready. @param files from the command line */
   async start(files: readonly string[]): Promise<void> {
+    log.info(`TAPS Studio ${app.getVersion()}, Electron ${process.versions.electron}, ${process.platform} ${process.arch}`);
     const settingsFolder = process.env['TAPS_SETTINGS'] ?? join(homedir(), 'TAPS Studio', 'settings');
     const libraryFolder = process.env['TAPS_LIBRARY'] ?? rememberedLibraryFolder(settingsFolder) ?? join(homedir(), 'TAPS Studio', 'library');
     const windowOf = (): BrowserWindow | null => this.#window;

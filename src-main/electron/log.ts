@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { app } from 'electron';
 import log from 'electron-log/node.js';
 
+// Only for names that `resolvePathFn` does not use; without one it refuses to write.
+log.transports.file.setAppName(app.getName());
 log.transports.file.resolvePathFn = () => logFile();
 log.transports.console.level = 'warn';
 

@@ -14,6 +14,7 @@ const SMOKE_TEST = process.argv.includes('--smoke-test');
 useSpawner(startUtilityChild);
 registerScheme();
 // Root has no sandbox to give, and every process that asks for one ends at once.
+if (!app.commandLine.hasSwitch('no-sandbox')) // Root on Linux has no sandbox to offer; whoever starts it so has said so with the switch.
 if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox();
 guardWebContents();
 if (SMOKE_TEST) log.transports.console.level = false;

@@ -64,7 +64,10 @@ function reloadAfterCrash(window: BrowserWindow): void {
     last = Date.now();
     if (!again) {
       log.info('The window is loaded again');
-      window.webContents.reload();
+      // Not inside this event: Electron itself would crash.
+      setImmediate(() => {
+        if (!window.isDestroyed()) window.webContents.reload();
+      });
       return;
     }
     void mayLoadAgain(window, reason).then((yes) => {
