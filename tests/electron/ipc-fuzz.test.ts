@@ -35,12 +35,12 @@ function send(calls: readonly (readonly [unknown, unknown])[]): Promise<(Answer 
   return studio.page.evaluate(
     (all) => Promise.all(all.map(([name, input]) => (window as unknown as BridgeWindow).tapsStudio.request(name, input).catch((error: unknown) => `rejected: ${String(error)}`))),
     calls,
-  ) as Promise<(Answer | string)[]>;
+  );
 }
 
 function assertRefused(answers: readonly (Answer | string)[], calls: readonly (readonly [unknown, unknown])[]): void {
   for (const [index, answer] of answers.entries()) {
-    assert.ok(typeof answer === 'object', `${JSON.stringify(calls[index])}: ${String(answer)}`);
+    assert.ok(typeof answer === 'object', `${JSON.stringify(calls[index])}: ${JSON.stringify(answer)}`);
     assert.equal(answer.ok, false, JSON.stringify(calls[index]));
     const { code, message } = answer.error ?? {};
     assert.equal(typeof code, 'string');

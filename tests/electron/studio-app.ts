@@ -26,8 +26,8 @@ export interface BridgeWindow {
 export interface StudioApp {
   app: ElectronApplication;
   page: Page;
-  ask<K extends RequestName>(name: K, input: RequestInput<K>): Promise<RequestOutput<K>>;
-  reply(name: string, input: unknown): Promise<Reply<unknown>>;
+  ask: <K extends RequestName>(name: K, input: RequestInput<K>) => Promise<RequestOutput<K>>;
+  reply: (name: string, input: unknown) => Promise<Reply<unknown>>;
 }
 
 export interface Home {
@@ -89,11 +89,13 @@ export async function startLongRun({ ask }: StudioApp): Promise<RunView> {
 }
 
 const POLL_MS = 100;
+const MOST_POLLS = 900;
 
 export async function untilRun({ ask }: Pick<StudioApp, 'ask'>, id: string, wanted: (run: RunView) => boolean): Promise<RunView> {
-  for (;;) {
+  for (let tries = 0; tries < MOST_POLLS; tries++) {
     const run = (await ask('run.list', {})).find((candidate) => candidate.id === id);
     if (run !== undefined && wanted(run)) return run;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
+  throw new Error(`The run is not what was waited for: ${JSON.stringify((await ask('run.list', {})).find((run) => run.id === id))}`);
 }

@@ -1,0 +1,135 @@
+/** @file A run in the desktop app, disturbed: the trainer is killed, the page reloaded, the window closed, the whole app killed. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { ElectronApplication } from 'playwright-core';
+import { prepareRuntime, type Runtime } from './runtime.ts';
+import { makeHome, startLongRun, startStudio, untilRun, type Home, type StudioApp } from './studio-app.ts';
+
+const runtime = await prepareRuntime();
+const skip = typeof runtime === 'string' ? runtime : false;
+let home: Home;
+let studio: StudioApp;
+let runId: string;
+
+before(() => {
+  if (typeof runtime !== 'string') home = makeHome(runtime);
+});
+after(async () => {
+  if (typeof runtime === 'string') return;
+  await studio.app.close();
+  home.remove();
+});
+
+const trainerPid = async ({ app }: StudioApp): Promise<number> => {
+  const pids = await app.evaluate(({ app: electron }) => electron.getAppMetrics().filter(({ type, serviceName, name }) => type === 'Utility' && `${serviceName ?? ''} ${name ?? ''}`.includes('taps-trainer')).map(({ pid }) => pid));
+  assert.equal(pids.length, 1, 'one trainer, a utility process');
+  return pids[0] ?? 0;
+};
+
+/** The question about closing is answered instead of the person; what it asked is kept. */
+const answerClosing = (app: ElectronApplication, button: number): Promise<void> =>
+  app.evaluate(({ dialog }, response) => {
+    const asked: string[] = [];
+    (globalThis as unknown as { asked: string[] }).asked = asked;
+    const answer = (...values: unknown[]): Promise<{ response: number; checkboxChecked: boolean }> => {
+      asked.push((values.at(-1) as { message: string }).message);
+      return Promise.resolve({ response, checkboxChecked: false });
+    };
+    dialog.showMessageBox = answer;
+  }, button);
+
+const closeWindow = ({ app }: StudioApp): Promise<void> =>
+  app.evaluate(({ BrowserWindow }) => {
+    BrowserWindow.getAllWindows()[0]?.close();
+  });
+
+async function start(options: Runtime): Promise<StudioApp> {
+  studio = await startStudio(options, home);
+  return studio;
+}
+
+function gone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+test('a killed trainer is a readable failure of its run, while the window goes on painting', { skip }, async () => {
+  if (typeof runtime === 'string') return;
+  await start(runtime);
+  const run = await startLongRun(studio);
+  runId = run.id;
+  assert.equal(run.status, 'running', JSON.stringify(run.failure));
+  const frames = studio.page.evaluate(
+    () =>
+      new Promise<number>((resolve) => {
+        let count = 0;
+        const next = (): void => {
+          if (++count === 30) resolve(count);
+          else requestAnimationFrame(next);
+        };
+        requestAnimationFrame(next);
+      }),
+  );
+  process.kill(await trainerPid(studio), 'SIGKILL');
+  const ended = await untilRun(studio, runId, ({ status }) => status !== 'running');
+  assert.equal(ended.failure?.code, 'child-crashed', JSON.stringify(ended));
+  assert.match(ended.failure.message, /trainer process ended/u);
+  assert.notEqual(ended.failure.advice, '');
+  assert.ok(ended.canResume);
+  assert.equal(await frames, 30);
+});
+
+test('a run goes on while the page is loaded again', { skip }, async () => {
+  await studio.ask('run.resume', { runId });
+  const before = await untilRun(studio, runId, ({ status, progress }) => status === 'running' && progress !== null);
+  const pid = await trainerPid(studio);
+  await studio.page.reload();
+  await studio.page.waitForSelector('h1');
+  const after = await untilRun(studio, runId, ({ progress }) => (progress?.step ?? 0) > (before.progress?.step ?? 0));
+  assert.equal(after.status, 'running');
+  assert.equal(await trainerPid(studio), pid);
+});
+
+test('closing the window asks; staying stays', { skip }, async () => {
+  await answerClosing(studio.app, 1);
+  await closeWindow(studio);
+  await studio.page.waitForTimeout(300);
+  assert.deepEqual(await studio.app.evaluate(() => (globalThis as unknown as { asked: string[] }).asked), ['Work is going on.']);
+  assert.equal((await untilRun(studio, runId, () => true)).status, 'running');
+});
+
+test('closing keeps a checkpoint, ends the trainer, and the next start offers to resume', { skip }, async () => {
+  if (typeof runtime === 'string') return;
+  const pid = await trainerPid(studio);
+  await answerClosing(studio.app, 0);
+  const closed = new Promise<void>((resolve) => studio.app.once('close', () => { resolve(); }));
+  await closeWindow(studio).catch(() => undefined);
+  await closed;
+  assert.ok(gone(pid));
+  await start(runtime);
+  assert.equal((await studio.ask('app.state', {})).library.state, 'open');
+  const run = await untilRun(studio, runId, () => true);
+  assert.ok(run.canResume, JSON.stringify(run));
+  assert.notEqual(run.status, 'running');
+});
+
+test('when the app itself is killed no trainer is left, and the run can be resumed', { skip }, async () => {
+  if (typeof runtime === 'string') return;
+  await studio.ask('run.resume', { runId });
+  await untilRun(studio, runId, ({ status, progress }) => status === 'running' && progress !== null);
+  const pid = await trainerPid(studio);
+  const closed = new Promise<void>((resolve) => studio.app.once('close', () => { resolve(); }));
+  studio.app.process().kill('SIGKILL');
+  await closed;
+  for (let tries = 0; tries < 100 && !gone(pid); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(gone(pid), 'the trainer outlived its owner');
+  await start(runtime);
+  const { library, interruptedRuns } = await studio.ask('app.state', {});
+  assert.equal(library.state, 'open');
+  assert.equal(interruptedRuns, 1);
+  assert.ok((await untilRun(studio, runId, () => true)).canResume);
+});
