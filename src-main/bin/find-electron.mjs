@@ -27,7 +27,19 @@ export function findElectron(root, { download = false } = {}) {
   const installer = join(root, 'node_modules', 'electron', 'install.js');
   if (!existsSync(installer)) return { missing: 'the npm package electron is not installed' };
   if (!download) return { missing: 'Electron’s program has not been downloaded' };
-  const { ELECTRON_SKIP_BINARY_DOWNLOAD: _skip, ...env } = process.env;
-  spawnSync(process.execPath, [installer], { cwd: join(root, 'node_modules', 'electron'), env, stdio: 'ignore', timeout: DOWNLOAD_MS });
+  const { ELECTRON_SKIP_BINARY_DOWNLOAD: skipped } = process.env;
+  if (skipped !== undefined && skipped !== '') return { missing: 'downloading Electron is switched off (ELECTRON_SKIP_BINARY_DOWNLOAD)' };
+  console.error('Downloading Electron (once; about 120 MB)');
+  spawnSync(process.execPath, [installer], { cwd: join(root, 'node_modules', 'electron'), stdio: 'ignore', timeout: DOWNLOAD_MS });
   return existsSync(executable) ? { folder, executable } : { missing: 'Electron’s program could not be downloaded' };
+}
+
+/**
+ * @param {string} executable
+ * @returns {string[]} shared libraries of the system that Electron links and that are not there; Linux only
+ */
+export function missingLibraries(executable) {
+  if (process.platform !== 'linux') return [];
+  const { stdout } = spawnSync('ldd', [executable], { encoding: 'utf8' });
+  return [...(stdout ?? '').matchAll(/(\S+) => not found/g)].map(([, name]) => name);
 }

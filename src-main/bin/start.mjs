@@ -1,7 +1,7 @@
 /** @file `npm start`: the studio in Electron, or, where that cannot be had, in the browser. Plain JavaScript for Node 20. */
 import { join } from 'node:path';
 import { build } from './build.mjs';
-import { findElectron } from './find-electron.mjs';
+import { findElectron, missingLibraries } from './find-electron.mjs';
 import { runInForeground } from './find-node.mjs';
 
 /**
@@ -12,7 +12,7 @@ import { runInForeground } from './find-node.mjs';
  */
 export async function start(root, node, args) {
   const found = findElectron(root, { download: true });
-  const missing = 'missing' in found ? found.missing : withoutDisplay();
+  const missing = 'missing' in found ? found.missing : (withoutDisplay() ?? withoutLibraries(found.executable));
   if (missing !== null) {
     console.error(`The desktop window cannot open: ${missing}. Serving the studio to your browser instead.`);
     return runInForeground(node, [join(root, 'src-main', 'bin', 'taps.mjs'), 'studio', '--serve', '--open', ...args.filter((word) => word.startsWith('--port'))], { cwd: root });
@@ -28,4 +28,10 @@ export async function start(root, node, args) {
 function withoutDisplay() {
   if (process.platform !== 'linux' || process.env.DISPLAY !== undefined || process.env.WAYLAND_DISPLAY !== undefined) return null;
   return 'there is no display (DISPLAY and WAYLAND_DISPLAY are not set)';
+}
+
+/** Electron ends at once where a library is missing, with words that few can make use of. */
+function withoutLibraries(executable) {
+  const names = missingLibraries(executable);
+  return names.length === 0 ? null : `Electron needs libraries that are not installed (${names.join(', ')})`;
 }

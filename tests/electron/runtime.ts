@@ -2,7 +2,7 @@
  * @file What the tests in the real Electron need of the machine: an Electron (the npm package's own, or the folder that
  * ELECTRON_OVERRIDE_DIST_PATH names), a display (Xvfb is started where there is none) and an up-to-date build.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,13 +20,13 @@ type Found = { folder: string; executable: string } | { missing: string };
 
 /** A reason to skip, in words, where something is missing. */
 export async function prepareRuntime(): Promise<Runtime | string> {
-  const finder = (await import(new URL('../../src-main/bin/find-electron.mjs', import.meta.url).href)) as { findElectron: (root: string) => Found };
+  const finder = (await import(new URL('../../src-main/bin/find-electron.mjs', import.meta.url).href)) as { findElectron: (root: string) => Found; missingLibraries: (executable: string) => string[] };
   const found = finder.findElectron(ROOT);
   if ('missing' in found) return `needs Electron: ${found.missing}`;
   const display = await findDisplay();
   if (display === null) return 'needs a display: DISPLAY is not set and Xvfb is not installed';
-  const libraries = missingLibraries(found.executable);
-  if (libraries !== '') return `needs libraries of the system that Electron links: ${libraries}`;
+  const libraries = finder.missingLibraries(found.executable);
+  if (libraries.length > 0) return `needs libraries of the system that Electron links: ${libraries.join(', ')}`;
   await buildOnce();
   const env = Object.fromEntries(Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith('NODE_')));
   return { ...found, env: { ...env, ...display, DBUS_SESSION_BUS_ADDRESS: 'disabled:' }, switches: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu'] };
@@ -63,10 +63,4 @@ function startXvfb(): Promise<Record<string, string> | null> {
       resolve({ DISPLAY: `:${chunk.toString().trim()}` });
     });
   });
-}
-
-function missingLibraries(executable: string): string {
-  if (process.platform !== 'linux') return '';
-  const { stdout } = spawnSync('ldd', [executable], { encoding: 'utf8' });
-  return [...stdout.matchAll(/(\S+) => not found/gu)].map(([, name]) => name).join(', ');
 }
