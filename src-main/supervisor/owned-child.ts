@@ -22,7 +22,8 @@ export interface ChildOptions {
 const STDERR_KEPT = 8_000;
 const WATCH_INTERVAL_MS = 1_000;
 const KILL_GRACE_MS = 5_000;
-const WORDS_GRACE_MS = 500;
+/** Electron does not close a child's stderr; what has not come by then was not said. */
+const WORDS_GRACE_MS = 300;
 const SMALLER = 'Use a smaller batch (with --accumulate for the same effective batch) or a smaller image size.';
 /** What V8 says before it ends a process. */
 const HEAP_WORDS = /(?:JavaScript heap|V8 process) out of memory/u;
@@ -136,7 +137,8 @@ export class OwnedChild {
   /** What a child says before it ends may arrive after the news of its end. */
   #lastWords(): Promise<void> {
     const { stderr } = this.#process;
-    if (stderr === null || stderr.readableEnded || stderr.destroyed) return Promise.resolve();
+    // One that was told to end has nothing to explain.
+    if (this.#reason !== undefined || stderr === null || stderr.readableEnded || stderr.destroyed) return Promise.resolve();
     return new Promise((resolve) => {
       stderr.once('close', resolve);
       setTimeout(resolve, WORDS_GRACE_MS).unref();
