@@ -1,7 +1,7 @@
 /** @file Children under Electron: utility processes, each with a JavaScript heap of its own, whose crash leaves the windows alone. */
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
-import { utilityProcess } from 'electron';
+import { PassThrough, type Readable } from 'node:stream';
+import { utilityProcess, type UtilityProcess } from 'electron';
 import { OWNER_LEAVES } from '../supervisor/child-port.ts';
 import type { SpawnedChild } from '../supervisor/spawn-child.ts';
 
@@ -29,7 +29,7 @@ export function startUtilityChild(file: string, name: string): SpawnedChild {
     get pid() {
       return child.pid ?? 0;
     },
-    stderr: child.stderr as Readable | null,
+    stderr: child.stderr === null ? null : keptWords(child, child.stderr),
     send: (message) => {
       if (!ended) child.postMessage(message);
     },
@@ -57,6 +57,24 @@ export function startUtilityChild(file: string, name: string): SpawnedChild {
       else unwanted = true;
     },
   };
+}
+
+/** Electron takes all listeners off a child's stderr with its `exit`, often before its last words have come through. */
+function keptWords(child: UtilityProcess, stderr: NodeJS.ReadableStream): Readable {
+  const words = new PassThrough();
+  const listen = (): void => {
+    stderr.on('data', (chunk: Buffer) => {
+      words.write(chunk);
+    });
+    stderr.once('end', () => {
+      words.end();
+    });
+  };
+  listen();
+  child.once('exit', () => {
+    process.nextTick(listen);
+  });
+  return words;
 }
 
 /** Where signals exist, Electron gives the number of the one that ended a child as its exit code; our children choose 0 and 1 only. */

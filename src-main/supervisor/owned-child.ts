@@ -22,8 +22,8 @@ export interface ChildOptions {
 const STDERR_KEPT = 8_000;
 const WATCH_INTERVAL_MS = 1_000;
 const KILL_GRACE_MS = 5_000;
-/** Electron does not close a child's stderr; what has not come by then was not said. */
-const WORDS_GRACE_MS = 300;
+/** A process of the child's own may keep its stderr open. */
+const WORDS_GRACE_MS = 500;
 const SMALLER = 'Use a smaller batch (with --accumulate for the same effective batch) or a smaller image size.';
 /** What V8 says before it ends a process. */
 const HEAP_WORDS = /(?:JavaScript heap|V8 process) out of memory/u;
@@ -140,7 +140,7 @@ export class OwnedChild {
     // One that was told to end has nothing to explain.
     if (this.#reason !== undefined || stderr === null || stderr.readableEnded || stderr.destroyed) return Promise.resolve();
     return new Promise((resolve) => {
-      stderr.once('close', resolve);
+      stderr.once('end', resolve);
       setTimeout(resolve, WORDS_GRACE_MS).unref();
     });
   }
