@@ -11,6 +11,8 @@ import { startUtilityChild } from './utility-child.ts';
 
 const SMOKE_TEST = process.argv.includes('--smoke-test');
 
+// Under this name Windows shows notifications and groups windows; the installer uses the same.
+app.setAppUserModelId('org.taps-studio.app');
 useSpawner(startUtilityChild);
 registerScheme();
 // Root has no sandbox to give, and every process that asks for one ends at once.

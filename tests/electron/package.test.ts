@@ -1,6 +1,6 @@
 /** @file The app as it is shipped, unpacked: made without network, its smoke test, its fuses, what is in it and what is not. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -35,9 +35,13 @@ function run(command: string, args: readonly string[], env: Record<string, strin
   });
 }
 
+/** Where the system allows it: a network without a way out. */
+const OFFLINE = process.platform === 'linux' && spawnSync('unshare', ['-rn', 'true']).status === 0 ? ['unshare', '-rn'] : [];
+
 const start = (args: readonly string[], env: Record<string, string> = {}): Promise<Ended> => {
   assert.ok(typeof runtime !== 'string');
-  return run(join(app, 'taps-studio'), [...runtime.switches, ...args], { ...runtime.env, HOME: folder, XDG_CONFIG_HOME: join(folder, 'config'), TMPDIR: folder, ...env });
+  const [command = '', ...rest] = [...OFFLINE, join(app, 'taps-studio'), ...runtime.switches, ...args];
+  return run(command, rest, { ...runtime.env, HOME: folder, XDG_CONFIG_HOME: join(folder, 'config'), TMPDIR: folder, ...env });
 };
 
 before(async () => {

@@ -1,5 +1,6 @@
 /** @file What the page may not do, asked of the real Electron: every guard is tried from inside the window. */
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { BrowserWindow as ElectronWindow } from 'electron';
 import { prepareRuntime, ROOT } from './runtime.ts';
@@ -181,4 +182,10 @@ test('the page cannot be led elsewhere', { skip }, async () => {
     assert.equal(studio.page.url(), url, target);
     assert.ok(await studio.page.evaluate(() => document.querySelector('h1') !== null), target);
   }
+});
+
+test('the sources open nothing outside and weaken nothing', () => {
+  const folder = `${ROOT}src-main/electron/`;
+  const FORBIDDEN = /openExternal|loadFile|file:\/\/|nodeIntegration\w*: true|(?:sandbox|contextIsolation|webSecurity): false|allowRunningInsecureContent|enableBlinkFeatures|experimentalFeatures|webviewTag: true|@electron\/remote/u;
+  for (const name of readdirSync(folder)) assert.doesNotMatch(readFileSync(folder + name, 'utf8'), FORBIDDEN, name);
 });
