@@ -31,7 +31,6 @@ before(async () => {
     runId = (await the().ask('run.start', { taskId, config })).id;
   }
   while ((await the().ask('run.list', {})).some(({ status }) => status !== 'done')) await new Promise((resolve) => setTimeout(resolve, 200));
-  await the().ask('draft.save', { step: 'images', baseId, name: 'Draft', source: { kind: 'sample', id: 'drawings' }, seed: 0, validation: 0.15, test: 0.15, excluded: [], config: trainConfigSchema.parse({ method: 'taps' }) });
 });
 
 async function look(page: Page, what: string): Promise<void> {
@@ -44,6 +43,7 @@ for (const theme of ['light', 'dark'] as const) {
   for (const [width, height] of [[1280, 800], [1000, 700]] as const) {
     test(`every screen, ${theme}, ${String(width)} × ${String(height)}`, { skip, timeout: LONG_MS }, async () => {
       await the().ask('settings.change', { theme, welcomed: true });
+      await the().ask('draft.save', { step: 'images', baseId, name: 'Draft', source: { kind: 'sample', id: 'drawings' }, seed: 0, validation: 0.15, test: 0.15, excluded: [], config: trainConfigSchema.parse({ method: 'taps' }) });
       const page = await the().page(width, height);
       const screens = ['/library', '/training', `/run/${runId}`, `/task/${taskId}`, `/task/${taskId}/train`, `/task/${taskId}/export`, `/task/${taskId}/about`, `/base/${baseId}`, '/compare', '/settings'];
       for (const path of screens) {

@@ -1,0 +1,106 @@
+/**
+ * @file Pictures of every screen with real data, for the README and for looking at: `npm run screenshots`.
+ * Learns the sample tasks with four methods first, which takes a few minutes.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from 'playwright-core';
+import { trainConfigSchema, type MethodId } from '../../src-main/contract/training.ts';
+import { BrowserStudio, goTo, ROOT } from './harness.ts';
+
+const OUT = join(ROOT, 'docs', 'screenshots');
+const SIZES = [[1280, 800], [1000, 700]] as const;
+const THEMES = ['light', 'dark'] as const;
+const EPOCHS = Number(process.env['TAPS_SCREENSHOT_EPOCHS'] ?? 12);
+const RUNS: readonly { method: MethodId; learningRate: number; lambda?: number }[] = [
+  { method: 'full-fine-tuning', learningRate: 0.05 },
+  { method: 'linear-probe', learningRate: 0.1 },
+  { method: 'taps', learningRate: 0.05, lambda: 0.3 },
+  { method: 'taps', learningRate: 0.05, lambda: 1 },
+];
+
+const studio = await BrowserStudio.open();
+if (typeof studio === 'string') {
+  console.error(`error: ${studio}`);
+  process.exit(5);
+}
+mkdirSync(OUT, { recursive: true });
+
+async function settle(page: Page): Promise<void> {
+  await page.waitForTimeout(900);
+}
+async function shoot(page: Page, name: string, theme: string, width: number): Promise<void> {
+  await settle(page);
+  await page.screenshot({ path: join(OUT, `${name}-${theme}-${String(width)}.png`) });
+}
+async function whenIdle(): Promise<void> {
+  if (typeof studio === 'string') return;
+  while ((await studio.ask('run.list', {})).some(({ status }) => status === 'running' || status === 'queued')) await new Promise((resolve) => setTimeout(resolve, 300));
+}
+
+/** The welcome, before there is anything. */
+for (const theme of THEMES) {
+  await studio.ask('settings.change', { theme });
+  for (const [width, height] of SIZES) {
+    const page = await studio.page(width, height);
+    await shoot(page, 'welcome', theme, width);
+    await page.close();
+  }
+}
+await studio.ask('settings.change', { welcomed: true });
+const base = await studio.ask('base.importEmbedded', { operationId: 'shots-import' });
+const tasks: string[] = [];
+for (const sample of ['drawings', 'emoji']) {
+  const found = await studio.ask('images.inspect', { source: { kind: 'sample', id: sample }, baseId: base.id, seed: 0, validation: 0.15, test: 0.15, operationId: `shots-inspect-${sample}` });
+  const task = await studio.ask('task.create', { name: sample === 'drawings' ? 'Drawings' : 'Emoji', baseId: base.id, inspectionId: found.id, excluded: [], operationId: `shots-create-${sample}` });
+  await studio.ask('task.update', { id: task.id, tags: ['sample'] });
+  tasks.push(task.id);
+  for (const { method, learningRate, lambda = 1 } of RUNS) await studio.ask('run.start', { taskId: task.id, config: trainConfigSchema.parse({ method, learningRate, lambda, epochs: EPOCHS, batchSize: 16, seed: 1 }) });
+}
+await whenIdle();
+const [first = ''] = tasks;
+const config = trainConfigSchema.parse({ method: 'taps', learningRate: 0.05, epochs: 40, batchSize: 16, seed: 2 });
+const going = await studio.ask('run.start', { taskId: first, config });
+await studio.ask('run.start', { taskId: tasks[1] ?? first, config });
+while ((await studio.ask('run.show', { runId: going.id })).epochs.length < 8) await new Promise((resolve) => setTimeout(resolve, 200));
+await studio.ask('run.pause', { runId: going.id });
+
+for (const theme of THEMES) {
+  await studio.ask('settings.change', { theme });
+  for (const [width, height] of SIZES) {
+    const page = await studio.page(width, height);
+    await goTo(page, '/library');
+    await shoot(page, 'library', theme, width);
+    await goTo(page, `/run/${going.id}`);
+    await shoot(page, 'training', theme, width);
+    await goTo(page, '/training');
+    await shoot(page, 'queue', theme, width);
+    await goTo(page, `/task/${first}`);
+    await page.getByRole('grid', { name: 'Confusion matrix' }).waitFor();
+    await shoot(page, 'result', theme, width);
+    await goTo(page, '/compare');
+    await shoot(page, 'compare', theme, width);
+    await goTo(page, `/task/${first}/export`);
+    if (theme === 'light' && width === 1280) {
+      await page.getByRole('button', { name: 'Export and prove' }).click();
+      await page.getByRole('heading', { name: /^Proven/ }).waitFor({ timeout: 120_000 });
+    }
+    await shoot(page, 'export', theme, width);
+    await goTo(page, `/task/${first}/about`);
+    await shoot(page, 'about', theme, width);
+    await goTo(page, `/base/${base.id}`);
+    await shoot(page, 'base', theme, width);
+    await goTo(page, '/settings');
+    await page.getByText('works', { exact: true }).first().waitFor({ timeout: 60_000 });
+    await shoot(page, 'settings', theme, width);
+    await studio.ask('draft.save', { step: 'images', baseId: base.id, name: 'Drawings again', source: { kind: 'sample', id: 'drawings' }, seed: 0, validation: 0.15, test: 0.15, excluded: [], config });
+    await goTo(page, '/new');
+    await page.getByText('400 pictures in 8 classes').waitFor();
+    await shoot(page, 'wizard-pictures', theme, width);
+    await page.getByRole('navigation', { name: 'Steps' }).getByRole('button', { name: 'Tune' }).click();
+    await shoot(page, 'wizard-tune', theme, width);
+    await page.close();
+  }
+}
+await studio.close();
+console.log(`Screenshots are in ${OUT}`);
