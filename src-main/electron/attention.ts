@@ -19,7 +19,8 @@ export function drawAttention(studio: Studio, windowOf: () => BrowserWindow | nu
       window?.setProgressBar(shareOf(run), { mode: run.status === 'paused' ? 'paused' : 'normal' });
     } else if (going.delete(run.id)) {
       window?.setProgressBar(NO_PROGRESS);
-      if (window?.isFocused() !== true && (run.status === 'done' || run.status === 'failed')) void notify(run, windowOf, mayNotify);
+      // A run that the person stopped, or that ends with the program, is no news.
+      if (window?.isFocused() !== true && (run.status === 'done' || run.failure !== null)) void notify(run, windowOf, mayNotify);
     }
     keepAwake(going.size > 0);
   });
@@ -43,9 +44,13 @@ function makeBlocker(): (wanted: boolean) => void {
 
 async function notify(run: RunView, windowOf: () => BrowserWindow | null, mayNotify: () => Promise<boolean>): Promise<void> {
   if (!Notification.isSupported() || !(await mayNotify())) return;
-  const notification = new Notification(
-    run.status === 'done' ? { title: `${run.taskName} has been learnt`, body: 'The result is ready.' } : { title: `${run.taskName} could not be learnt`, body: run.failure?.message ?? 'See the run for the reason.' },
-  );
+  const notification = new Notification(wordsOf(run));
   notification.on('click', () => windowOf()?.show());
   notification.show();
+}
+
+function wordsOf({ taskName, status, failure }: RunView): { title: string; body: string } {
+  if (status === 'done') return { title: `${taskName} has been learnt`, body: 'The result is ready.' };
+  const firstLine = failure?.message.split('\n')[0] ?? 'See the run for the reason.';
+  return status === 'interrupted' ? { title: `${taskName} was interrupted`, body: `${firstLine} The run can be resumed.` } : { title: `${taskName} could not be learnt`, body: firstLine };
 }

@@ -1,7 +1,7 @@
 /** @file Children under Electron: utility processes, each with a JavaScript heap of its own, whose crash leaves the windows alone. */
 import { constants } from 'node:os';
 import { PassThrough, type Readable } from 'node:stream';
-import { utilityProcess, type UtilityProcess } from 'electron';
+import { app, utilityProcess, type UtilityProcess } from 'electron';
 import { OWNER_LEAVES } from '../supervisor/child-port.ts';
 import type { SpawnedChild } from '../supervisor/spawn-child.ts';
 
@@ -30,6 +30,7 @@ export function startUtilityChild(file: string, name: string): SpawnedChild {
       return child.pid ?? 0;
     },
     stderr: child.stderr === null ? null : keptWords(child, child.stderr),
+    residentBytes: () => (app.getAppMetrics().find(({ pid }) => pid === child.pid)?.memory.workingSetSize ?? 0) * 1024,
     send: (message) => {
       if (!ended) child.postMessage(message);
     },

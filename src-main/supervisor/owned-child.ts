@@ -128,7 +128,7 @@ export class OwnedChild {
     if (silenceMs > 0 && Date.now() - this.#lastSign > silenceMs) {
       this.kill(new TapsError('child-crashed', `The ${this.#name} process gave no sign of life for ${String(Math.round(silenceMs / 1000))} s and was ended.`, 'Resume the run; it goes on from its last checkpoint.'));
     }
-    const resident = residentBytes(this.pid);
+    const resident = this.#process.residentBytes?.() ?? residentBytes(this.pid);
     if (resident > residentLimitBytes) {
       this.kill(new TapsError('out-of-memory', `The ${this.#name} process used ${String(Math.round(resident / 2 ** 20))} MiB, more than its limit of ${String(Math.round(residentLimitBytes / 2 ** 20))} MiB, and was ended.`, SMALLER));
     }
@@ -149,7 +149,7 @@ export class OwnedChild {
     if (HEAP_WORDS.test(this.#stderr)) return new TapsError('out-of-memory', `The ${this.#name} process ran out of memory for JavaScript and ended.`, SMALLER, { details: { code, signal } });
     const how = signal === null ? `with exit code ${String(code)}` : `by ${signal}`;
     const last = this.#stderr.trim().split('\n').filter((line) => line.trim() !== '').slice(-6).join('\n');
-    return new TapsError('child-crashed', `The ${this.#name} process ended ${how}${last === '' ? '' : `. Its last words:\n${last}`}`, 'Try again; a training run resumes from its last checkpoint.', { details: { code, signal } });
+    return new TapsError('child-crashed', `The ${this.#name} process ended ${how}.${last === '' ? '' : ` Its last words:\n${last}`}`, 'Try again; a training run resumes from its last checkpoint.', { details: { code, signal } });
   }
 
   #finish(error: TapsError): void {

@@ -10,6 +10,8 @@ export interface SpawnedChild {
   /** 0 before it runs. */
   readonly pid: number;
   readonly stderr: Readable | null;
+  /** Memory it holds now, where its owner knows better than the system's files; 0 when it does not know. */
+  residentBytes?(): number;
   /** Structured clones. Nothing happens when the child is gone. */
   send(message: object): void;
   onMessage(listener: (message: unknown) => void): void;

@@ -108,6 +108,16 @@ test('the page gets no device, no place, no notification of its own', { skip }, 
   assert.match(answers.screen, /Error$/u);
 });
 
+test('copying is the one thing granted: the clipboard can be written, not read', { skip }, async () => {
+  await studio.page.bringToFront();
+  const outcome = await studio.page.evaluate(async () => ({
+    written: await navigator.clipboard.writeText('taps 42').then(() => 'written', String),
+    read: await navigator.clipboard.readText().then(() => 'read', (error: unknown) => (error as Error).name),
+  }));
+  assert.deepEqual(outcome, { written: 'written', read: 'NotAllowedError' });
+  assert.equal(await studio.app.evaluate(({ clipboard }) => clipboard.readText()), 'taps 42');
+});
+
 test('app:// serves the window’s files and nothing beside them', { skip }, async () => {
   const statuses = await studio.page.evaluate(async () => {
     const paths = ['/index.html', '/icon.svg', '/../package.json', '/..%2fpackage.json', '/%2e%2e/%2e%2e/package.json', '/..%5c..%5cpackage.json', '/electron/main.js', '/.built', '/picture/dataset/x/0', '/picture/granted/../../etc/passwd', '/%00.html', '/%E0%A4%A'];

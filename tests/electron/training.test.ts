@@ -43,6 +43,36 @@ const closeWindow = ({ app }: StudioApp): Promise<void> =>
     BrowserWindow.getAllWindows()[0]?.close();
   });
 
+/** What the system would have been shown: progress in the taskbar, notifications. */
+const recordAttention = (app: ElectronApplication): Promise<void> =>
+  app.evaluate(({ BrowserWindow, Notification, powerSaveBlocker }) => {
+    const shown = { progress: [] as number[], notified: [] as string[], awake: 0 };
+    (globalThis as unknown as { shown: typeof shown }).shown = shown;
+    const window = BrowserWindow.getAllWindows()[0];
+    if (window === undefined) throw new Error('There is no window.');
+    window.isFocused = () => false;
+    window.setProgressBar = (value) => {
+      shown.progress.push(value);
+    };
+    Notification.isSupported = () => true;
+    Notification.prototype.show = function (this: Electron.Notification) {
+      shown.notified.push(this.title);
+    };
+    const begin = powerSaveBlocker.start.bind(powerSaveBlocker);
+    const end = powerSaveBlocker.stop.bind(powerSaveBlocker);
+    powerSaveBlocker.start = (type) => {
+      shown.awake++;
+      return begin(type);
+    };
+    powerSaveBlocker.stop = (id) => {
+      shown.awake--;
+      return end(id);
+    };
+  });
+
+const attention = (app: ElectronApplication): Promise<{ progress: number[]; notified: string[]; awake: number }> =>
+  app.evaluate(() => (globalThis as unknown as { shown: { progress: number[]; notified: string[]; awake: number } }).shown);
+
 async function start(options: Runtime): Promise<StudioApp> {
   studio = await startStudio(options, home);
   return studio;
@@ -57,12 +87,21 @@ function gone(pid: number): boolean {
   }
 }
 
+async function untilGone(pid: number): Promise<void> {
+  for (let tries = 0; tries < 100 && !gone(pid); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(gone(pid), 'the trainer outlived its owner');
+}
+
 test('a killed trainer is a readable failure of its run, while the window goes on painting', { skip }, async () => {
   if (typeof runtime === 'string') return;
   await start(runtime);
+  await recordAttention(studio.app);
   const run = await startLongRun(studio);
   runId = run.id;
   assert.equal(run.status, 'running', JSON.stringify(run.failure));
+  const going = await attention(studio.app);
+  assert.ok(going.progress.some((share) => share > 0 && share <= 1), going.progress.join(' '));
+  assert.equal(going.awake, 1);
   const frames = studio.page.evaluate(
     () =>
       new Promise<number>((resolve) => {
@@ -81,6 +120,10 @@ test('a killed trainer is a readable failure of its run, while the window goes o
   assert.notEqual(ended.failure.advice, '');
   assert.ok(ended.canResume);
   assert.equal(await frames, 30);
+  const after = await attention(studio.app);
+  assert.equal(after.progress.at(-1), -1);
+  assert.deepEqual(after.notified, ['Emoji was interrupted']);
+  assert.equal(after.awake, 0);
 });
 
 test('a run goes on while the page is loaded again', { skip }, async () => {
@@ -109,7 +152,7 @@ test('closing keeps a checkpoint, ends the trainer, and the next start offers to
   const closed = new Promise<void>((resolve) => studio.app.once('close', () => { resolve(); }));
   await closeWindow(studio).catch(() => undefined);
   await closed;
-  assert.ok(gone(pid));
+  await untilGone(pid);
   await start(runtime);
   assert.equal((await studio.ask('app.state', {})).library.state, 'open');
   const run = await untilRun(studio, runId, () => true);
@@ -125,8 +168,7 @@ test('when the app itself is killed no trainer is left, and the run can be resum
   const closed = new Promise<void>((resolve) => studio.app.once('close', () => { resolve(); }));
   studio.app.process().kill('SIGKILL');
   await closed;
-  for (let tries = 0; tries < 100 && !gone(pid); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.ok(gone(pid), 'the trainer outlived its owner');
+  await untilGone(pid);
   await start(runtime);
   const { library, interruptedRuns } = await studio.ask('app.state', {});
   assert.equal(library.state, 'open');
