@@ -110,7 +110,7 @@ test('files of a drop arrive whole, inside their own folder, under checked names
   assert.ok(begun.ok);
   const put = (path: string, body: string): Promise<Answer> => send('PUT', '/upload/file', { authorization, 'x-upload-session': begun.value, 'x-upload-path': encodeURIComponent(path) }, body);
   assert.ok((JSON.parse((await put('my pictures مرحبا/a b.png', 'hello')).body) as Reply<unknown>).ok);
-  for (const path of ['../out.png', '/etc/x', 'a/../../x', 'a\\..\\x', 'CON', 'a/nul.txt', 'x.', 'a//b', `${'n'.repeat(256)}`, 'a:stream', '']) {
+  for (const path of ['../out.png', '/etc/x', 'a/../../x', 'a\\..\\x', 'CON', 'a/nul.txt', 'x.', 'a//b', 'n'.repeat(256), 'a:stream', '']) {
     const reply = JSON.parse((await put(path, 'evil')).body) as Reply<unknown>;
     assert.ok(!reply.ok && reply.error.code === 'usage', path);
   }

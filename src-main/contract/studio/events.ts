@@ -1,5 +1,5 @@
 /** @file Contract: what the main side tells without being asked. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { EpochMetrics } from '../training.ts';
 import type { LibraryStatus, Settings } from './app.ts';
 import { answer, type Grant } from './common.ts';
