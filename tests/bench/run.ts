@@ -2,6 +2,7 @@
  * @file `npm run bench`: speed and memory next to PyTorch's in the same run. The two sides take turns, so that a machine whose speed
  * drifts treats both alike; the ratio is that of the medians over the turns. Writes docs/benchmarks.md and docs/benchmarks.json.
  *
+ * npm run bench -- window           how the window feels instead (tests/bench/window.ts)
  * npm run bench [-- --turns 3 --threads 2 --models resnet18,resnet50]
  */
 import { spawnSync } from 'node:child_process';
@@ -30,6 +31,10 @@ interface Row {
   pytorch: Measured;
 }
 
+if (process.argv[2] === 'window') {
+  await import('./window.ts');
+  process.exit(0);
+}
 const { values } = parseArgs({ options: { turns: { type: 'string', default: '3' }, threads: { type: 'string', default: '2' }, models: { type: 'string', default: 'resnet18' } } });
 const turns = Number(values.turns);
 
