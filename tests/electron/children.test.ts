@@ -9,7 +9,7 @@ import { prepareRuntime, ROOT, type Runtime } from './runtime.ts';
 
 const runtime = await prepareRuntime();
 const skip = typeof runtime === 'string' ? runtime : false;
-const APP_MS = 60_000;
+const APP_MS = 240_000;
 
 interface Outcome {
   code?: string;
