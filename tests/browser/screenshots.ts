@@ -55,7 +55,7 @@ for (const sample of ['drawings', 'emoji']) {
   const task = await studio.ask('task.create', { name: sample === 'drawings' ? 'Drawings' : 'Emoji', baseId: base.id, inspectionId: found.id, excluded: [], operationId: `shots-create-${sample}` });
   await studio.ask('task.update', { id: task.id, tags: ['sample'] });
   tasks.push(task.id);
-  for (const { method, learningRate, lambda = 1 } of RUNS) await studio.ask('run.start', { taskId: task.id, config: trainConfigSchema.parse({ method, learningRate, lambda, epochs: EPOCHS, batchSize: 16, seed: 1 }) });
+  for (const { method, learningRate, lambda = 1 } of RUNS) await studio.ask('run.start', { taskId: task.id, config: trainConfigSchema.parse({ method, learningRate, lambda, epochs: EPOCHS, warmupEpochs: Math.min(3, Math.floor(EPOCHS / 4)), batchSize: 16, seed: 1 }) });
 }
 await whenIdle();
 const [first = ''] = tasks;
