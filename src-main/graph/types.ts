@@ -18,6 +18,8 @@ export interface GraphNode {
   name: string;
   /** Operator of the default ONNX domain, opset 17 semantics (see graph/canonical). */
   op: string;
+  /** Only in graphs that an engine makes for its own runtime: that runtime's operators. No file is read or exported with one. */
+  domain?: string;
   /** Value names; '' stands for an omitted optional input. */
   inputs: string[];
   outputs: string[];

@@ -8,6 +8,7 @@
  * output is already in the filter's own order.
  */
 import type { ConvAttributes } from '../kernels/attributes.ts';
+import { lowerBlockedFilterGradient, suitsBlockedFilterGradient } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
 
 type Size = readonly [number, number];
@@ -98,6 +99,7 @@ export function lowerConvGradFilter(
     const dw = emit.one('Gemm', [emit.reshape(dy, dyShape, [outputs, n * oh * ow]), emit.reshape(used, [channels, n, oh, ow], [channels, n * oh * ow])], { transB: 1 });
     return emit.reshape(dw, [outputs, channels], [outputs, channels, 1, 1]);
   }
+  if (suitsBlockedFilterGradient(emit, xShape, dyShape, conv)) return lowerBlockedFilterGradient(emit, x, xShape, dy, dyShape, conv);
   if (conv.groups === 1) {
     const x5 = emit.reshape(emit.transpose(x, xShape, [1, 0, 2, 3]), [n, channels, h, width], [1, n, channels, h, width]);
     const [top, left] = conv.pads;

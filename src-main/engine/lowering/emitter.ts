@@ -14,26 +14,32 @@ export class Emitter {
   readonly #memo = new Map<string, string[]>();
   /** Of outputs of reshapes: what was reshaped, and its shape. */
   readonly #reshaped = new Map<string, { value: string; shape: readonly number[] }>();
+  /** Channels that the runtime's blocked operators keep together; 0 where it has none (see blocked.ts). */
+  readonly channelBlock: number;
   #next = 0;
+
+  constructor(channelBlock = 0) {
+    this.channelBlock = channelBlock;
+  }
 
   /**
    * Emits one node and returns the names of its outputs. A node with the same operator, inputs and attributes is emitted
    * once, so that work which forward and backward share (a transposed activation) is done once.
    */
-  emit(op: string, inputs: string[], attributes: Attributes = {}, outputCount = 1): string[] {
-    const key = JSON.stringify([op, inputs, attributes]);
+  emit(op: string, inputs: string[], attributes: Attributes = {}, outputCount = 1, domain = ''): string[] {
+    const key = JSON.stringify([op, inputs, attributes, domain]);
     const known = this.#memo.get(key);
     if (known !== undefined && known.length >= outputCount) return known;
     const id = this.#next++;
     const outputs = Array.from({ length: outputCount }, (_, index) => `v${String(id)}${index === 0 ? '' : `_${String(index)}`}`);
-    this.nodes.push({ name: `n${String(id)}_${op}`, op, inputs, outputs, attributes: encodeAttributes(attributes) });
+    this.nodes.push({ name: `n${String(id)}_${op}`, op, inputs, outputs, attributes: encodeAttributes(attributes), ...(domain === '' ? {} : { domain }) });
     this.#memo.set(key, outputs);
     return outputs;
   }
 
   /** As `emit`, for nodes with one output. */
-  one(op: string, inputs: string[], attributes: Attributes = {}): string {
-    const [output] = this.emit(op, inputs, attributes);
+  one(op: string, inputs: string[], attributes: Attributes = {}, domain = ''): string {
+    const [output] = this.emit(op, inputs, attributes, 1, domain);
     if (output === undefined) throw new Error(`Node ${op} without output.`);
     return output;
   }
@@ -59,6 +65,13 @@ export class Emitter {
       return this.reshape(value, shape, permutation.map((axis) => shape[axis] ?? 1));
     }
     return this.one('Transpose', [value], { perm: [...permutation] });
+  }
+
+  /** Σ a·b over all but the first axis of two values of equal shape, as [rows, 1, 1]: one pass over memory, nothing stored between. */
+  rowDots(a: string, b: string, shape: readonly number[]): string {
+    const [rows = 1] = shape;
+    const flat = [rows, 1, elementCount(shape) / rows];
+    return this.one('FusedMatMul', [this.reshape(a, shape, flat), this.reshape(b, shape, flat)], { transB: 1 }, 'com.microsoft');
   }
 
   int64(values: readonly number[]): string {

@@ -1,5 +1,4 @@
 /** @file One rule per recorded kernel: how it is written in ONNX. */
-import { elementCount } from '../../contract/tensors.ts';
 import { normalisedAxes } from '../gradients/shape-and-reduce.ts';
 import type { ConvAttributes, PoolAttributes } from '../kernels/attributes.ts';
 import { KERNELS } from '../kernels/names.ts';
@@ -175,13 +174,10 @@ const RULES: Record<string, Rule> = {
   ],
   [KERNELS.broadcast]: ({ emit, name, call }) => [emit.one('Expand', [name('x'), emit.int64(call.attributes['shape'] as number[])])],
   [KERNELS.reluGrad]: ({ emit, name }) => [
-    emit.one('Where', [emit.one('Greater', [name('y'), emit.scalar(0)]), name('dy'), emit.scalar(0)]),
+    // y is not negative: as a truth value it is the mask. Two conversions and a product are faster than comparing and choosing.
+    emit.one('Mul', [name('dy'), emit.one('Cast', [emit.one('Cast', [name('y')], { to: 9 })], { to: 1 })]),
   ],
-  [KERNELS.dot]: ({ emit, name, shape }) => {
-    const count = elementCount(shape('a'));
-    const product = emit.one('Mul', [name('a'), name('b')]);
-    return [emit.one('ReduceSum', [emit.reshape(product, shape('a'), [count]), emit.int64([0])], { keepdims: 0 })];
-  },
+  [KERNELS.dot]: ({ emit, name, shape }) => [emit.one('ReduceSum', [emit.rowDots(name('a'), name('b'), shape('a'))], { keepdims: 0 })],
 };
 
 function norm(call: TraceCall): NormAttributes {

@@ -7,10 +7,11 @@ import { lowerCall } from './kernels.ts';
 
 /**
  * @param constants inputs of the trace that become initializers, by name
+ * @param channelBlock channels per block of the runtime's blocked operators, 0 = none
  * @returns a graph whose inputs are the remaining trace inputs that are used, whose outputs are the trace's
  */
-export function lowerTrace(name: string, trace: Trace, constants: Record<string, FloatTensor>): Graph {
-  const emit = new Emitter();
+export function lowerTrace(name: string, trace: Trace, constants: Record<string, FloatTensor>, channelBlock: number): Graph {
+  const emit = new Emitter(channelBlock);
   const names = new Map<number, string>();
   const calls = reachableCalls(trace);
   const used = new Set<number>();

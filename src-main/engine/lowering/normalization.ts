@@ -21,6 +21,13 @@ function channelGeometry(layout: ActivationLayout, shape: readonly number[]): { 
   };
 }
 
+/** Σ a·b per channel, in the shape that broadcasts. */
+function channelDots(emit: Emitter, a: string, b: string, shape: readonly number[], layout: ActivationLayout): string {
+  const { axes, broadcast, channels } = channelGeometry(layout, shape);
+  if (layout === 'cnhw') return emit.reshape(emit.rowDots(a, b, shape), [channels, 1, 1], broadcast);
+  return emit.one('ReduceSum', [emit.one('Mul', [a, b]), emit.int64(axes)], { keepdims: 1 });
+}
+
 /** Batch statistics in two passes over memory, as PyTorch: mean, then squared deviations. Returns y, mean, variance, inverse deviation. */
 export function lowerBatchNormTrain(
   emit: Emitter,
@@ -31,7 +38,7 @@ export function lowerBatchNormTrain(
   const { axes, broadcast, count, channels } = channelGeometry(layout, shape);
   const mean = emit.one('ReduceMean', [x], { axes, keepdims: 1 });
   const centred = emit.one('Sub', [x, mean]);
-  const variance = emit.one('Mul', [emit.one('ReduceSumSquare', [centred], { axes, keepdims: 1 }), emit.scalar(1 / count)]);
+  const variance = emit.one('Mul', [channelDots(emit, centred, centred, shape, layout), emit.scalar(1 / count)]);
   const inverse = emit.one('Reciprocal', [emit.one('Sqrt', [emit.one('Add', [variance, emit.scalar(epsilon)])])]);
   const factor = emit.one('Mul', [inverse, emit.reshape(scale, [channels], broadcast)]);
   const y = emit.one('Add', [emit.one('Mul', [centred, factor]), emit.reshape(bias, [channels], broadcast)]);
@@ -52,7 +59,7 @@ export function lowerBatchNormTrainGrad(
   const wide = (value: string): string => emit.reshape(value, [channels], broadcast);
   const centred = emit.one('Sub', [x, wide(mean)]);
   const sumDy = emit.one('ReduceSum', [dy, emit.int64(axes)], { keepdims: 0 });
-  const sumDyCentred = emit.one('ReduceSum', [emit.one('Mul', [dy, centred]), emit.int64(axes)], { keepdims: 0 });
+  const sumDyCentred = emit.reshape(channelDots(emit, dy, centred, shape, layout), broadcast, [channels]);
   const dscale = emit.one('Mul', [sumDyCentred, inverse]);
   const a = emit.one('Mul', [scale, inverse]);
   const b = emit.one('Mul', [emit.one('Mul', [emit.one('Mul', [a, inverse]), dscale]), emit.scalar(-1 / count)]);

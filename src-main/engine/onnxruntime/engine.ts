@@ -11,6 +11,7 @@ import type { Tensor } from '../tfjs.ts';
 import type { ActivationLayout, CompiledStep, Engine, EngineState, StepSpec } from '../types.ts';
 import type { FloatTensor } from '../../contract/tensors.ts';
 import { serializeOnnx } from '../../graph/onnx/encode.ts';
+import { channelBlock } from './channel-block.ts';
 import { RuntimeState, tensorOf } from './state.ts';
 
 export interface RuntimeOptions {
@@ -44,7 +45,7 @@ export class RuntimeEngine implements Engine {
   async compile(spec: StepSpec, state: EngineState): Promise<CompiledStep> {
     if (!(state instanceof RuntimeState)) throw new Error('A state of another engine.');
     const started = performance.now();
-    const graph = lowerStep(spec, state, spec.layout ?? this.layout);
+    const graph = lowerStep(spec, state, spec.layout ?? this.layout, await channelBlock());
     const model = serializeOnnx(graph);
     const session = await this.#createSession(spec.name, model);
     const used = new Set(graph.inputs.map((info) => info.name));
@@ -76,7 +77,7 @@ export class RuntimeEngine implements Engine {
 }
 
 /** Exposed for tests and the benchmark: the ONNX graph of a step. */
-export function lowerStep(spec: StepSpec, state: RuntimeState, layout: ActivationLayout): ReturnType<typeof lowerTrace> {
+export function lowerStep(spec: StepSpec, state: RuntimeState, layout: ActivationLayout, block: number): ReturnType<typeof lowerTrace> {
   const inputs: Record<string, readonly number[]> = {};
   for (const [name, shape] of Object.entries(spec.feeds)) inputs[feedName(name)] = shape;
   for (const name of spec.reads) inputs[stateName(name)] = state.shapeOf(name);
@@ -96,7 +97,7 @@ export function lowerStep(spec: StepSpec, state: RuntimeState, layout: Activatio
     return outputs;
   });
   const constants = Object.fromEntries(Object.entries(spec.constants).map(([name, tensor]) => [constantName(name), tensor]));
-  return lowerTrace(spec.name, trace, constants);
+  return lowerTrace(spec.name, trace, constants, block);
 }
 
 function mustHave(tensor: Tensor | undefined, name: string): Tensor {

@@ -71,6 +71,7 @@ function writeNode(out: BinaryWriter, node: GraphNode): void {
   for (const output of node.outputs) text(out, 2, output);
   text(out, 3, node.name);
   text(out, 4, node.op);
+  if (node.domain !== undefined) text(out, 7, node.domain);
   for (const [name, attribute] of Object.entries(node.attributes)) {
     nested(out, 5, (inner) => {
       writeAttribute(inner, name, attribute);
@@ -134,6 +135,12 @@ export function serializeOnnx(graph: Graph): Uint8Array<ArrayBuffer> {
   nested(out, 8, (opset) => {
     int(opset, 2, WRITTEN_OPSET);
   });
+  for (const domain of new Set(graph.nodes.flatMap((node) => node.domain ?? []))) {
+    nested(out, 8, (opset) => {
+      text(opset, 1, domain);
+      int(opset, 2, 1);
+    });
+  }
   for (const [key, value] of Object.entries(graph.metadata)) {
     nested(out, 14, (pair) => {
       text(pair, 1, key);
