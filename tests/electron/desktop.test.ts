@@ -65,7 +65,7 @@ test('the window comes back where it was, and never where no screen is', { skip 
     const first = await startStudio(runtime, home);
     const wanted = { x: 40, y: 30, width: 900, height: 640 };
     await first.app.evaluate(({ BrowserWindow }, bounds) => BrowserWindow.getAllWindows()[0]?.setBounds(bounds), wanted);
-    await first.page.waitForTimeout(200);
+    for (let tries = 0; tries < 50 && JSON.stringify(await boundsOf(first)) !== JSON.stringify(wanted); tries++) await first.page.waitForTimeout(100);
     await first.app.close();
     const second = await startStudio(runtime, home);
     assert.deepEqual(await boundsOf(second), wanted);

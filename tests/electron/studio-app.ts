@@ -34,6 +34,9 @@ export interface Home {
   folder: string;
   library: string;
   env: Record<string, string>;
+  /** Apps that were started in it. */
+  apps: Set<ElectronApplication>;
+  /** Also ends what still runs in it: an app that outlives a failed test would keep the whole test file from ending. */
   remove(): void;
 }
 
@@ -41,11 +44,14 @@ export function makeHome(runtime: Runtime): Home {
   const folder = mkdtempSync(join(tmpdir(), 'taps-desktop-'));
   const library = join(folder, 'library');
   const env = { ...runtime.env, HOME: folder, USERPROFILE: folder, XDG_CONFIG_HOME: join(folder, 'config'), TAPS_LIBRARY: library, TAPS_SETTINGS: join(folder, 'settings') };
+  const apps = new Set<ElectronApplication>();
   return {
     folder,
     library,
     env,
+    apps,
     remove: () => {
+      for (const app of apps) app.process().kill('SIGKILL');
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
     },
   };
@@ -54,6 +60,8 @@ export function makeHome(runtime: Runtime): Home {
 /** Resolves when the window shows its first heading. @param args files to open */
 export async function startStudio(runtime: Runtime, home: Home, args: readonly string[] = []): Promise<StudioApp> {
   const app = await _electron.launch({ executablePath: runtime.executable, args: [...runtime.switches, ROOT, ...args], env: home.env, cwd: home.folder });
+  home.apps.add(app);
+  app.once('close', () => home.apps.delete(app));
   const page = await app.firstWindow();
   await page.waitForSelector('h1');
   const reply = (name: string, input: unknown): Promise<Reply<unknown>> =>
