@@ -8,6 +8,7 @@
  */
 import type { ConvAttributes } from '../kernels/attributes.ts';
 import type { Emitter } from './emitter.ts';
+import { padColumns } from './selection.ts';
 
 type Size = readonly [number, number];
 type Shape4 = readonly [number, number, number, number];
@@ -36,7 +37,7 @@ export function lowerBlockedFilterGradient(emit: Emitter, x: string, xShape: Sha
   const [dh, dw] = conv.dilations;
   // Columns are padded here: the kernel computes pixels at the border one by one, and of three columns two are border.
   const usedWidth = (ow - 1) * sw + (kw - 1) * dw + 1;
-  const padded = emit.one('Pad', [x, emit.int64([0, 0, 0, left, 0, 0, 0, usedWidth - left - width])]);
+  const padded = padColumns(emit, x, xShape, left, usedWidth - left - width);
   const wide: Shape4 = [channels, n, h, usedWidth];
   const perRow = Math.min(outputs, FILTER_SET * emit.channelBlock) * n * ow;
   const rows = Math.max(1, Math.min(oh, Math.floor(PIECE / perRow)));
@@ -64,10 +65,11 @@ export function lowerBlockedFilterGradient(emit: Emitter, x: string, xShape: Sha
 /** [O, N, h, w] → the filter [O/b, N/b, h, w, b of N, b of O], under the shape that the operator expects. */
 function filterOf(emit: Emitter, dy: string, [outputs, n, h, w]: Shape4): string {
   const block = emit.channelBlock;
-  const pictures = emit.one('ReorderInput', [dy], {}, BLOCKED);
-  const rows = [outputs / block, block, n * h * w];
-  const turned = emit.transpose(emit.reshape(pictures, [outputs, n, h, w], rows), rows, [0, 2, 1]);
-  return emit.reshape(turned, [outputs / block, n * h * w, block], [outputs, n, h, w]);
+  // The filters' own vectors first: they then move as wholes.
+  const vectors = emit.one('ReorderInput', [emit.reshape(dy, [outputs, n, h, w], [1, outputs, n, h * w])], {}, BLOCKED);
+  const apart = [outputs / block, n / block, block, h * w, block];
+  const turned = emit.transpose(emit.reshape(vectors, [1, outputs, n, h * w], apart), apart, [0, 1, 3, 2, 4]);
+  return emit.reshape(turned, [outputs / block, n / block, h * w, block, block], [outputs, n, h, w]);
 }
 
 function rowsOf(emit: Emitter, value: string, [, , h]: Shape4, [begin, end]: Size): string {

@@ -10,6 +10,7 @@
 import type { ConvAttributes } from '../kernels/attributes.ts';
 import { lowerBlockedFilterGradient, suitsBlockedFilterGradient } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
+import { placeTaps, spreadOut, weave } from './selection.ts';
 
 type Size = readonly [number, number];
 /** [C, N, H, W] */
@@ -191,29 +192,24 @@ function conv3dAttributes(conv: ConvAttributes): Record<string, number | number[
   };
 }
 
-/** Wᵀ·dy as one product [C·kh·kw, N·oh·ow]; each tap's [C, N, oh, ow] is put in its place and all are summed. */
+/** Wᵀ·dy as one product [N·oh·ow, C·kh·kw], each number of which is then added where it belongs. */
 function lowerByTaps(
   emit: Emitter,
   dy: string,
   dyShape: Shape4,
   w: string,
   [outputs, channels, kh, kw]: Shape4,
-  { strides, dilations, pads: [top, left, bottom, right], inputSize: [h, width] }: ConvAttributes & { inputSize: Size },
+  conv: ConvAttributes & { inputSize: Size },
 ): string {
   const [, n, oh, ow] = dyShape;
+  const [h, width] = conv.inputSize;
   const taps = kh * kw;
-  const product = emit.one('Gemm', [emit.reshape(w, [outputs, channels, kh, kw], [outputs, channels * taps]), emit.reshape(dy, dyShape, [outputs, n * oh * ow])], { transA: 1 });
-  const columns = emit.reshape(product, [channels * taps, n * oh * ow], [channels, taps, n, oh, ow]);
-  const parts = emit.emit('Split', [columns, emit.int64(Array<number>(taps).fill(1))], { axis: 1 }, taps);
-  const [fullH, fullW] = [h + top + bottom, width + left + right];
-  const placed = parts.slice(0, taps).map((part, tap) => {
-    const y = Math.floor(tap / kw) * dilations[0];
-    const x = (tap % kw) * dilations[1];
-    const grid: Size = [(oh - 1) * strides[0] + 1, (ow - 1) * strides[1] + 1];
-    const map = spreadOut(emit, emit.reshape(part, [channels, 1, n, oh, ow], [channels, n, oh, ow]), [channels, n, oh, ow], strides, grid);
-    return emit.one('Pad', [map, emit.int64([0, 0, y - top, x - left, 0, 0, fullH - bottom - y - grid[0], fullW - right - x - grid[1]])]);
-  });
-  return emit.one('Sum', placed);
+  const product = emit.one('Gemm', [emit.reshape(dy, dyShape, [outputs, n * oh * ow]), emit.reshape(w, [outputs, channels, kh, kw], [outputs, channels * taps])], { transA: 1 });
+  const perPixel = [n, oh * ow, channels, taps];
+  const perChannel = emit.transpose(emit.reshape(product, [n * oh * ow, channels * taps], perPixel), perPixel, [2, 0, 1, 3]);
+  const rows = emit.reshape(perChannel, [channels, n, oh * ow, taps], [channels * n, oh * ow * taps]);
+  const placed = placeTaps(emit, rows, { ...conv, outputs: [oh, ow], inputs: [h, width] });
+  return emit.reshape(placed, [channels * n, h * width], [channels, n, h, width]);
 }
 
 interface Phase {
@@ -275,9 +271,7 @@ function lowerPhases(
       parts.push(part);
     }
   }
-  const stacked = emit.reshape(emit.one('Concat', parts, { axis: 0 }), [4, channels, n, h / 2, width / 2], [2, 2, channels * n, h / 2, width / 2]);
-  const woven = emit.transpose(stacked, [2, 2, channels * n, h / 2, width / 2], [2, 3, 0, 4, 1]);
-  return emit.reshape(woven, [channels * n, h / 2, 2, width / 2, 2], [channels, n, h, width]);
+  return weave(emit, parts.map((part) => emit.reshape(part, [1, channels, n, h / 2, width / 2], [channels, n, h / 2, width / 2])), [channels, n, h, width]);
 }
 
 /**
@@ -304,19 +298,6 @@ function takeEvery(emit: Emitter, x: string, [, , h, w]: Shape4, strides: readon
     emit.int64([2, 3]),
     emit.int64(strides),
   ]);
-}
-
-/** Inverse of `takeEvery`: the pixels between are zero. */
-function spreadOut(emit: Emitter, x: string, [c, n, oh, ow]: Shape4, strides: readonly [number, number], [h, w]: Size): string {
-  if (strides[0] === 1 && strides[1] === 1 && h === oh && w === ow) return x;
-  const [sh, sw] = strides;
-  const open = emit.reshape(x, [c, n, oh, ow], [c * n, oh, 1, ow, 1]);
-  const padded = emit.one('Pad', [open, emit.int64([0, 0, 0, 0, 0, 0, 0, sh - 1, 0, sw - 1])]);
-  const grid = emit.reshape(padded, [c * n, oh, sh, ow, sw], [c, n, oh * sh, ow * sw]);
-  // Negative where the last pixel's own gap is not wanted.
-  const missing: Size = [h - oh * sh, w - ow * sw];
-  if (missing[0] === 0 && missing[1] === 0) return grid;
-  return emit.one('Pad', [grid, emit.int64([0, 0, 0, 0, 0, 0, missing[0], missing[1]])]);
 }
 
 function cutTo(emit: Emitter, value: string, shape: readonly number[], [kh, kw]: Size): string {

@@ -1,5 +1,6 @@
 /** @file One rule per recorded kernel: how it is written in ONNX. */
 import { normalisedAxes } from '../gradients/shape-and-reduce.ts';
+import { elementCount } from '../../contract/tensors.ts';
 import type { ConvAttributes, PoolAttributes } from '../kernels/attributes.ts';
 import { KERNELS } from '../kernels/names.ts';
 import { need } from '../tracing/shapes.ts';
@@ -29,7 +30,15 @@ export interface LoweringContext {
 type Rule = (context: LoweringContext) => string[];
 
 const unary = (op: string, input = 'x'): Rule => ({ emit, name }) => [emit.one(op, [name(input)])];
-const binary = (op: string): Rule => ({ emit, name }) => [emit.one(op, [name('a'), name('b')])];
+/** A tensor whose last axes have size 1 against a single number: the runtime would go through it one by one; as a row it goes by vectors. */
+const binary = (op: string): Rule => ({ emit, name, shape, call }) => {
+  const output = call.outputs[0]?.shape ?? [];
+  const count = elementCount(output);
+  const scalars = (['a', 'b'] as const).filter((input) => shape(input).length === 0);
+  if (scalars.length !== 1 || count === 1 || output.at(-1) !== 1) return [emit.one(op, [name('a'), name('b')])];
+  const row = (input: string): string => emit.reshape(name(input), shape(input), scalars.includes(input as 'a') ? [] : [count]);
+  return [emit.reshape(emit.one(op, [row('a'), row('b')]), [count], output)];
+};
 
 /** Activation in [C, N, H, W], whatever layout the program used; the inverse puts a result back. */
 function channelFirst(context: LoweringContext, input: string, conv: ConvAttributes): [string, Shape4] {
