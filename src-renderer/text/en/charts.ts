@@ -6,6 +6,7 @@ export const charts = {
   openLayers: 'open layers',
   columns: 'Columns',
   layerCell: (layer: string, column: string, state: string, value: string): string => `${layer}, ${column}: ${state}, ${value}`,
+  noEpochs: 'The curves begin after the first epoch.',
   scatter: 'Accuracy against bytes',
   bytesAxis: 'bytes stored for the task (logarithmic)',
   front: 'Pareto front: nothing is both smaller and more accurate',
