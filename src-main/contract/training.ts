@@ -58,8 +58,22 @@ export interface LayerState {
 }
 
 /**
+ * A stored change of a weight that is no plain difference. A weight of shape [O, …] is taken as the matrix W̄ [O, K], K = product of
+ * the other axes (C·kh·kw of a convolution), row-major.
+ * - `low-rank`: w = W̄ + left·right, left [O, r], right [r, K], 1 ≤ r ≤ min(O, K).
+ * - `modulator`: w = matrix·W̄, matrix [O, O]: a 1 × 1 convolution after the base's, folded (Kanakis et al., ECCV 2020).
+ * - `mask`: w = W̄ ⊙ m, a bit per weight, packed as core/bits says (Mallya et al., ECCV 2018).
+ * What the weight is in numbers: core/effective-weight.
+ */
+export type WeightTransform =
+  | { kind: 'low-rank'; left: FloatTensor; right: FloatTensor }
+  | { kind: 'modulator'; matrix: FloatTensor }
+  | { kind: 'mask'; bits: Uint8Array };
+
+/**
  * What a task adds to its base: the only thing that is stored.
- * An effective weight is `replaced` where present, else float32(base + delta) where a delta is present, else the base's.
+ * An effective weight is `replaced` where present, else the base's transformed where a transform is present, else float32(base + delta)
+ * where a delta is present, else the base's (core/effective-weight). An open layer has exactly one of the three.
  */
 export interface TaskArtifact {
   method: MethodId;
@@ -73,6 +87,8 @@ export interface TaskArtifact {
   deltas: Map<string, FloatTensor>;
   /** Task-specific values of the base's parameters (normalisation, biases, whole weights), by name. */
   replaced: Map<string, FloatTensor>;
+  /** Changes of open layers that are no plain differences, by weight name. */
+  transforms: Map<string, WeightTransform>;
   head: { /** [classes, features] */ weight: FloatTensor; /** [classes] */ bias: FloatTensor };
   /** imageSize is the one trained with. */
   preprocessing: Preprocessing;

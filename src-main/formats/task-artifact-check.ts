@@ -2,6 +2,7 @@
 import { TapsError } from '../contract/errors.ts';
 import { elementCount, type FloatTensor } from '../contract/tensors.ts';
 import type { TaskArtifact } from '../contract/training.ts';
+import { floatParts, misfitOf, transformParameters } from './weight-transform.ts';
 
 /** More classes than this are taken for a damaged file. */
 export const MAX_CLASSES = 10_000;
@@ -36,21 +37,26 @@ function checkHead({ classNames, head }: TaskArtifact): void {
   checkTensor('the head bias', head.bias);
 }
 
-/** An open layer has a δ or a replaced weight of its size; a closed one has neither. */
-function checkLayers({ layers, deltas, replaced }: TaskArtifact): void {
+/** An open layer has exactly one of δ, replaced weight and transform, of its size; a closed one has none. */
+function checkLayers({ layers, deltas, replaced, transforms }: TaskArtifact): void {
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
   if (byName.size !== layers.length) throw inconsistent('two layers have the same name');
   for (const { name, parameters, score, open } of layers) {
     if (score !== null && !Number.isFinite(score)) throw new TapsError('non-finite', `The score of ${name} is ${String(score)}.`, 'Train again with a smaller learning rate.');
-    const tensors = [deltas.get(name), replaced.get(name)].filter((tensor) => tensor !== undefined);
-    if (tensors.length !== (open ? 1 : 0)) throw inconsistent(`layer ${name} is ${open ? 'open' : 'closed'} but has ${String(tensors.length)} stored weights`);
-    const [stored] = tensors;
-    if (stored !== undefined && stored.data.length !== parameters) {
-      throw inconsistent(`layer ${name} has ${String(parameters)} parameters but ${String(stored.data.length)} are stored`);
+    const [tensor, ...others] = [deltas.get(name), replaced.get(name)].filter((candidate) => candidate !== undefined);
+    const transform = transforms.get(name);
+    const stored = (tensor === undefined ? 0 : 1) + others.length + (transform === undefined ? 0 : 1);
+    if (stored !== (open ? 1 : 0)) throw inconsistent(`layer ${name} is ${open ? 'open' : 'closed'} but has ${String(stored)} stored weights`);
+    if (tensor !== undefined && tensor.data.length !== parameters) {
+      throw inconsistent(`layer ${name} has ${String(parameters)} parameters but ${String(tensor.data.length)} are stored`);
     }
+    const misfit = transform === undefined ? null : misfitOf(transform, parameters);
+    if (misfit !== null) throw inconsistent(`layer ${name} has ${String(parameters)} parameters but ${misfit} is stored`);
   }
-  const stray = [...deltas.keys()].find((name) => !byName.has(name));
-  if (stray !== undefined) throw inconsistent(`${stray} has a δ but is not one of its layers`);
+  for (const [kind, named] of [['a δ', deltas], ['a transform', transforms]] as const) {
+    const stray = [...named.keys()].find((name) => !byName.has(name));
+    if (stray !== undefined) throw inconsistent(`${stray} has ${kind} but is not one of its layers`);
+  }
 }
 
 /**
@@ -63,6 +69,9 @@ export function checkArtifact(artifact: TaskArtifact): void {
   checkLayers(artifact);
   for (const [name, tensor] of artifact.deltas) checkTensor(`the δ of ${name}`, tensor);
   for (const [name, tensor] of artifact.replaced) checkTensor(name, tensor);
+  for (const [name, transform] of artifact.transforms) {
+    for (const [part, tensor] of floatParts(name, transform)) checkTensor(part, tensor);
+  }
 }
 
 /** Shape of a tensor of the base's weights by name; undefined when it has none of that name. */
@@ -84,11 +93,19 @@ export function checkAgainstBase(artifact: TaskArtifact, baseId: string, shapes:
     if (own === undefined && elementCount(shape) === 1 && !artifact.deltas.has(name)) continue;
     throw new TapsError('base-mismatch', `The task changes ${name} [${shape.join(', ')}]; the base has ${own === undefined ? 'no such tensor' : `[${own.join(', ')}]`}.`, advice);
   }
+  for (const [name, transform] of artifact.transforms) {
+    const own = shapes(name);
+    const parameters = artifact.layers.find((layer) => layer.name === name)?.parameters ?? 0;
+    const misfit = own === undefined ? `a ${transform.kind} change` : misfitOf(transform, parameters, own);
+    if (misfit === null) continue;
+    throw new TapsError('base-mismatch', `The task stores ${misfit} for ${name}; the base has ${own === undefined ? 'no such tensor' : `[${own.join(', ')}]`}.`, advice);
+  }
 }
 
-/** Numbers a task stores: open δ, replaced values, head. */
-export function storedParameters({ deltas, replaced, head }: TaskArtifact): number {
+/** Float32 numbers a task stores: open δ, replaced values, transforms (32 bits of a mask are one), head. */
+export function storedParameters({ deltas, replaced, transforms, head }: TaskArtifact): number {
   let count = head.weight.data.length + head.bias.data.length;
   for (const { data } of [...deltas.values(), ...replaced.values()]) count += data.length;
+  for (const transform of transforms.values()) count += transformParameters(transform);
   return count;
 }

@@ -1,17 +1,26 @@
 /**
  * @file The task file: a learnt task as one safetensors file (docs/formats.md).
- * Tensors `delta.<weight>`, `value.<parameter>`, `head.weight`, `head.bias`, all float32; the rest is metadata under `taps.*`.
+ * Tensors `delta.<weight>`, `value.<parameter>`, `head.weight`, `head.bias`, all float32, and those of transforms (weight-transform);
+ * the rest is metadata under `taps.*`.
  */
 import { z } from 'zod';
 import { TapsError } from '../contract/errors.ts';
 import { preprocessingSchema } from '../contract/preprocessing.ts';
 import type { FloatTensor, HostTensor } from '../contract/tensors.ts';
-import { METHODS, type TaskArtifact } from '../contract/training.ts';
+import { METHODS, type MethodId, type TaskArtifact } from '../contract/training.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
 import { checkArtifact, MAX_CLASSES } from './task-artifact-check.ts';
+import { TransformParts, transformTensors } from './weight-transform.ts';
 
-/** Value of `taps.format`: raised when a reader of today would misunderstand the file. */
-export const TASK_FORMAT = '1';
+/** Values of `taps.format`. A task is written in the lowest that can hold it, so that older readers keep reading what they know. */
+const TASK_FORMATS = ['1', '2'] as const;
+/** What format 1 knows. */
+const FORMAT_1_METHODS: readonly MethodId[] = ['taps', 'full-fine-tuning', 'linear-probe', 'norm-head'];
+
+/** The lowest format that can hold a task: 2 for transforms and for methods that format 1 does not know. */
+export function taskFormatOf({ method, transforms }: Pick<TaskArtifact, 'method' | 'transforms'>): (typeof TASK_FORMATS)[number] {
+  return transforms.size === 0 && FORMAT_1_METHODS.includes(method) ? '1' : '2';
+}
 
 const DELTA = 'delta.';
 const VALUE = 'value.';
@@ -66,10 +75,14 @@ export function encodeTaskFile(artifact: TaskArtifact): Uint8Array<ArrayBuffer> 
   };
   for (const [name, tensor] of artifact.deltas) put(DELTA + name, tensor);
   for (const [name, tensor] of artifact.replaced) put(VALUE + name, tensor);
+  const changes = [...artifact.transforms].flatMap(([name, transform]) => transformTensors(name, transform));
+  for (const [key, tensor] of changes) if (tensor.dtype === 'float32') tensors.set(key, tensor);
   put(HEAD_WEIGHT, artifact.head.weight);
   put(HEAD_BIAS, artifact.head.bias);
+  // Bytes come last, so that every float32 starts at a multiple of four.
+  for (const [key, tensor] of changes) if (tensor.dtype !== 'float32') tensors.set(key, tensor);
   return writeSafetensors(tensors, {
-    'taps.format': TASK_FORMAT,
+    'taps.format': taskFormatOf(artifact),
     'taps.method': artifact.method,
     'taps.base': artifact.baseId,
     'taps.classes': JSON.stringify(artifact.classNames),
@@ -86,8 +99,8 @@ export function decodeTaskFile(bytes: Uint8Array): TaskArtifact {
   const { tensors, metadata } = readSafetensors(bytes);
   const format = Object.hasOwn(metadata, 'taps.format') ? metadata['taps.format'] : undefined;
   if (format === undefined) throw malformed('it is a safetensors file without taps.format');
-  if (format !== TASK_FORMAT) {
-    throw new TapsError('model-unsupported', `The task file has format ${JSON.stringify(format.slice(0, 40))}; this version reads ${TASK_FORMAT}.`, 'Update TAPS Studio.');
+  if (!TASK_FORMATS.some((known) => known === format)) {
+    throw new TapsError('model-unsupported', `The task file has format ${JSON.stringify(format.slice(0, 40))}; this version reads ${TASK_FORMATS.join(' and ')}.`, 'Update TAPS Studio.');
   }
   const parsed = metadataSchema.safeParse(metadata);
   if (!parsed.success) throw malformed(z.prettifyError(parsed.error).replaceAll('\n', ' '), parsed.error);
@@ -95,7 +108,10 @@ export function decodeTaskFile(bytes: Uint8Array): TaskArtifact {
   const deltas = new Map<string, FloatTensor>();
   const replaced = new Map<string, FloatTensor>();
   const head = new Map<string, FloatTensor>();
-  for (const [key, { dtype, shape, data }] of tensors) {
+  const transforms = new TransformParts();
+  for (const [key, stored] of tensors) {
+    const { dtype, shape, data } = stored;
+    if (transforms.add(key, stored)) continue;
     if (dtype !== 'float32' || !(data instanceof Float32Array)) throw malformed(`tensor ${key.slice(0, 100)} is ${dtype}, not float32`);
     const tensor = { shape, data };
     if (key.startsWith(DELTA)) deltas.set(key.slice(DELTA.length), tensor);
@@ -115,9 +131,11 @@ export function decodeTaskFile(bytes: Uint8Array): TaskArtifact {
     layers: data['taps.layers'],
     deltas,
     replaced,
+    transforms: transforms.finish(malformed),
     head: { weight, bias },
     preprocessing: data['taps.preprocessing'],
   };
+  if (format !== taskFormatOf(artifact)) throw malformed(`it has format ${format} but the content of format ${taskFormatOf(artifact)}`);
   checkArtifact(artifact);
   return artifact;
 }

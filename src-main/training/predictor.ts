@@ -1,7 +1,7 @@
 /** @file Inference with a stored task on an engine, from base and delta (nothing folded): the library's own answer. */
-import { TapsError } from '../contract/errors.ts';
 import type { FloatTensor } from '../contract/tensors.ts';
 import type { TaskArtifact } from '../contract/training.ts';
+import { effectiveWeight } from '../core/effective-weight.ts';
 import { tf } from '../engine/tfjs.ts';
 import type { Engine, StepSpec } from '../engine/types.ts';
 import type { BaseModel } from '../graph/types.ts';
@@ -25,25 +25,12 @@ export interface Predictor {
   dispose(): void;
 }
 
-/** w = replaced, or float32(w̄ + δ), or w̄ (see TaskArtifact). */
-export function effectiveWeight(base: BaseModel, artifact: TaskArtifact, name: string): FloatTensor {
-  const replaced = artifact.replaced.get(name);
-  if (replaced !== undefined) return replaced;
-  const own = baseValue(base, name);
-  const delta = artifact.deltas.get(name);
-  if (delta === undefined) return own;
-  if (delta.data.length !== own.data.length) {
-    throw new TapsError('base-mismatch', `The delta of ${name} has ${String(delta.data.length)} numbers, the base ${String(own.data.length)}.`, 'Use the base that the task was learnt on.');
-  }
-  return { shape: own.shape, data: own.data.map((value, index) => value + (delta.data[index] ?? 0)) };
-}
-
 export async function createPredictor({ engine, base, artifact, batchSize }: PredictorOptions): Promise<Predictor> {
   const classes = artifact.classNames.length;
   const { imageSize } = artifact.preprocessing;
   const constants: Record<string, FloatTensor> = { 'head/weight': artifact.head.weight, 'head/bias': artifact.head.bias };
   for (const { name, role } of base.parameters) {
-    if (role !== 'head' && role !== 'constant') constants[name] = effectiveWeight(base, artifact, name);
+    if (role !== 'head' && role !== 'constant') constants[name] = effectiveWeight(name, baseValue(base, name), artifact);
   }
   const spec: StepSpec = {
     name: 'predict',

@@ -130,6 +130,7 @@ class EngineSession implements TrainingSession {
       layers,
       deltas: new Map(this.#plan.gated.length === 0 ? [] : open.map(({ name }) => [name, get(deltaName(name))])),
       replaced: new Map([...this.#plan.trained, ...this.#plan.statistics].map(({ name }) => [name, get(valueName(name))])),
+      transforms: new Map(),
       head: { weight: get(HEAD_WEIGHT), bias: get(HEAD_BIAS) },
       preprocessing: { ...preprocessing, imageSize: this.imageSize },
     };

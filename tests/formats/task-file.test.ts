@@ -81,7 +81,8 @@ function altered(change: (parts: ReturnType<typeof readSafetensors>) => void): U
 
 const UNREADABLE: Record<string, [Uint8Array, ErrorCode]> = {
   'a file of weights': [altered(({ metadata }) => delete metadata['taps.format']), 'model-malformed'],
-  'a newer format': [altered(({ metadata }) => void (metadata['taps.format'] = '2')), 'model-unsupported'],
+  'a newer format': [altered(({ metadata }) => void (metadata['taps.format'] = '99')), 'model-unsupported'],
+  'format 2 around what format 1 holds': [altered(({ metadata }) => void (metadata['taps.format'] = '2')), 'model-malformed'],
   'an unknown method': [altered(({ metadata }) => void (metadata['taps.method'] = 'lora')), 'model-malformed'],
   'metadata that is not JSON': [altered(({ metadata }) => void (metadata['taps.layers'] = '{')), 'model-malformed'],
   'metadata of another shape': [altered(({ metadata }) => void (metadata['taps.layers'] = '[{"name":"x"}]')), 'model-malformed'],

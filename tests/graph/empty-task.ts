@@ -21,6 +21,7 @@ export function emptyTask({ graph, head }: BaseModel): TaskArtifact {
     layers: [],
     deltas: new Map(),
     replaced: new Map(),
+    transforms: new Map(),
     head: { weight: { shape: [classes, features], data: rows }, bias: { shape: [classes], data: bias } },
     preprocessing: { imageSize: 32, channelOrder: 'rgb', scale: 1, mean: [0, 0, 0], std: [1, 1, 1], resize: 'squash' },
   };

@@ -83,6 +83,7 @@ export function sampleArtifact(options: { method?: MethodId; seed?: number; base
     ],
     deltas: new Map([['conv2.weight', float([4, 4, 1, 1], seed)]]),
     replaced: new Map([['norm.weight', float([4], seed + 5)]]),
+    transforms: new Map(),
     head: { weight: float([3, 4], seed + 9), bias: float([3], seed) },
     preprocessing: { imageSize: 32, channelOrder: 'rgb', scale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1], resize: 'squash' },
   };

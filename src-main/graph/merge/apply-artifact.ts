@@ -3,6 +3,7 @@ import { TapsError } from '../../contract/errors.ts';
 import type { Preprocessing } from '../../contract/preprocessing.ts';
 import type { FloatTensor, HostTensor } from '../../contract/tensors.ts';
 import type { TaskArtifact } from '../../contract/training.ts';
+import { effectiveWeight } from '../../core/effective-weight.ts';
 import { dropUnused } from '../canonical/canonicalise.ts';
 import type { BaseModel, Graph, GraphNode } from '../types.ts';
 
@@ -14,15 +15,14 @@ export const LOGITS = 'logits';
  */
 export function applyArtifact(base: BaseModel, artifact: TaskArtifact): Graph {
   const initializers = new Map(base.graph.initializers);
-  const setWeight = (name: string, tensor: FloatTensor, compute: (own: Float32Array) => Float32Array): void => {
+  for (const name of new Set([...artifact.deltas.keys(), ...artifact.replaced.keys(), ...artifact.transforms.keys()])) {
     const own = initializers.get(name);
-    if (own?.dtype !== 'float32' || !isShape(own.shape, tensor.shape)) {
-      throw new TapsError('base-mismatch', `The task changes ${name} [${tensor.shape.join(', ')}]; the base has ${own === undefined ? 'no such tensor' : `${own.dtype} [${own.shape.join(', ')}]`}.`, 'Use the base that the task was learnt on.');
+    if (!(own?.data instanceof Float32Array)) {
+      throw new TapsError('base-mismatch', `The task changes ${name}; the base has ${own === undefined ? 'no such tensor' : `it as ${own.dtype}, not float32`}.`, 'Use the base that the task was learnt on.');
     }
-    initializers.set(name, { dtype: 'float32', shape: own.shape, data: compute(own.data as Float32Array) });
-  };
-  for (const [name, delta] of artifact.deltas) setWeight(name, delta, (own) => own.map((value, index) => value + (delta.data[index] ?? 0)));
-  for (const [name, value] of artifact.replaced) setWeight(name, value, () => value.data);
+    const { data } = effectiveWeight(name, { shape: own.shape, data: own.data }, artifact);
+    initializers.set(name, { dtype: 'float32', shape: own.shape, data });
+  }
 
   checkHead(base, artifact);
   const headNodes = new Set(base.head.nodeNames);
