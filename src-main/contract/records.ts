@@ -101,5 +101,9 @@ export interface DeltaRecord {
   parameters: number;
   /** Fraction 0..1 on the test split; null for an unpacked task. */
   testAccuracy: number | null;
+  /** Fraction 0..1 on the pictures that chose it; null for an unpacked task. */
+  validationAccuracy: number | null;
+  /** Which level of a path it is, from 0 (weakest penalty); its figures are in the run's `result.levels`. null for any other run. */
+  pathLevel: number | null;
   createdAt: number;
 }

@@ -27,6 +27,8 @@ interface DeltaRow {
   layers_total: number;
   parameters: number;
   test_accuracy: number | null;
+  validation_accuracy: number | null;
+  path_level: number | null;
   created_at: number;
 }
 
@@ -45,6 +47,8 @@ function recordOf(row: DeltaRow): DeltaRecord {
     layersTotal: row.layers_total,
     parameters: row.parameters,
     testAccuracy: row.test_accuracy,
+    validationAccuracy: row.validation_accuracy,
+    pathLevel: row.path_level,
     createdAt: row.created_at,
   };
 }
@@ -52,23 +56,33 @@ function recordOf(row: DeltaRow): DeltaRecord {
 function insertDelta(db: WritableDb, delta: DeltaRecord): void {
   insertBlob(db, delta.blob);
   db.run(
-    `INSERT INTO deltas (id, task_id, run_id, method, base_id, blob_sha256, layers, layers_open, layers_total, parameters, test_accuracy, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO deltas (id, task_id, run_id, method, base_id, blob_sha256, layers, layers_open, layers_total, parameters, test_accuracy, validation_accuracy, path_level, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delta.id, delta.taskId, delta.runId, delta.method, delta.baseId, delta.blob.sha256, JSON.stringify(delta.layers),
-    delta.layersOpen, delta.layersTotal, delta.parameters, delta.testAccuracy, delta.createdAt,
+    delta.layersOpen, delta.layersTotal, delta.parameters, delta.testAccuracy, delta.validationAccuracy, delta.pathLevel, delta.createdAt,
   );
 }
 
-export interface NewDelta {
-  taskId: string;
-  /** null for an unpacked task. */
-  runId: string | null;
+/** One result as it comes: a task file with what was measured of it. */
+export interface NewResult {
   /** A task file: its bytes, or its path. */
   artifact: Uint8Array | string;
   /** Fraction 0..1; null when not measured. */
   testAccuracy: number | null;
+  /** Fraction 0..1; absent means that of `result`. */
+  validationAccuracy?: number | null;
+  /** For a level of a path: its place, from 0. */
+  pathLevel?: number | null;
+}
+
+export interface NewDelta extends NewResult {
+  taskId: string;
+  /** null for an unpacked task. */
+  runId: string | null;
   /** Stored with the run in the same transaction. */
   result?: TrainResult;
+  /** Further results of the run (the other levels of a path), stored in the same transaction as older than this one. */
+  others?: readonly NewResult[];
 }
 
 export class Deltas {
@@ -114,38 +128,49 @@ export class Deltas {
   }
 
   /**
-   * Stores what a run has learnt and removes the run's folder. When it returns, the delta is durable, the run is done and the task shows it;
-   * when it throws, none of this has happened.
+   * Stores what a run has learnt and removes the run's folder. When it returns, all its deltas are durable, the run is done and the task
+   * shows the delta that is returned; when it throws, none of this has happened.
    * @throws TapsError `not-found`, `model-malformed`, `non-finite`, `base-mismatch`, `run-incompatible`, `disk-full`, `io-failed`
    */
-  async commit({ taskId, runId, artifact: source, testAccuracy, result }: NewDelta): Promise<DeltaRecord> {
-    const { writer, blobs } = this.#context;
+  async commit(made: NewDelta): Promise<DeltaRecord> {
+    const { taskId, runId, result } = made;
+    const { writer } = this.#context;
     return this.#context.exclusive(async () => {
-      const bytes = await this.#load(source);
-      const { task, artifact } = await this.#check(taskId, runId, bytes);
-      const blob = await blobs.put(bytes);
-      const delta: DeltaRecord = {
-        id: newId(),
-        taskId: task.id,
-        runId,
-        method: artifact.method,
-        baseId: artifact.baseId,
-        blob,
-        layers: artifact.layers,
-        layersOpen: artifact.layers.filter((layer) => layer.open).length,
-        layersTotal: artifact.layers.length,
-        parameters: storedParameters(artifact),
-        testAccuracy,
-        createdAt: Date.now(),
-      };
+      const deltas: DeltaRecord[] = [];
+      // One after the other: a path's levels need not be in memory together.
+      for (const each of made.others ?? []) deltas.push(await this.#store(taskId, runId, each, null));
+      const delta = await this.#store(taskId, runId, made, result?.validation.accuracy ?? null);
       writer.transaction(() => {
-        insertDelta(writer, delta);
+        for (const each of [...deltas, delta]) insertDelta(writer, each);
         if (runId !== null) markDone(writer, runId, result ?? null);
-        chooseCurrent(writer, task.id);
+        chooseCurrent(writer, delta.taskId);
       });
       if (runId !== null) await this.#removeRunFolder(runId);
       return delta;
     });
+  }
+
+  /** Puts the file among the blobs, where it is garbage until a row refers to it. */
+  async #store(taskId: string, runId: string | null, made: NewResult, validationOfRun: number | null): Promise<DeltaRecord> {
+    const bytes = await this.#load(made.artifact);
+    const { task, artifact } = await this.#check(taskId, runId, bytes);
+    const blob = await this.#context.blobs.put(bytes);
+    return {
+      id: newId(),
+      taskId: task.id,
+      runId,
+      method: artifact.method,
+      baseId: artifact.baseId,
+      blob,
+      layers: artifact.layers,
+      layersOpen: artifact.layers.filter((layer) => layer.open).length,
+      layersTotal: artifact.layers.length,
+      parameters: storedParameters(artifact),
+      testAccuracy: made.testAccuracy,
+      validationAccuracy: made.validationAccuracy ?? validationOfRun,
+      pathLevel: made.pathLevel ?? null,
+      createdAt: Date.now(),
+    };
   }
 
   /** Oldest first. */
@@ -160,9 +185,14 @@ export class Deltas {
     return recordOf(row);
   }
 
-  /** Id of what a run has learnt; null before it is done. */
+  /** Id of what a run has learnt, the chosen level of a path; null before it is done. */
   idOfRun(runId: string): string | null {
-    return this.#context.reader.get<{ id: string }>('SELECT id FROM deltas WHERE run_id = ?', runId)?.id ?? null;
+    return this.#context.reader.get<{ id: string }>('SELECT id FROM deltas WHERE run_id = ? ORDER BY id DESC LIMIT 1', runId)?.id ?? null;
+  }
+
+  /** All results of a run, the levels of a path in their order. */
+  listOfRun(runId: string): DeltaRecord[] {
+    return this.#context.reader.all<DeltaRow>(`${SELECT} WHERE run_id = ? ORDER BY path_level, id`, runId).map(recordOf);
   }
 
   /** The stored file, after its size and hash were compared. @throws TapsError `library-damaged` */

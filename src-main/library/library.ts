@@ -23,6 +23,7 @@ import type { Migration } from './migrations/migration.ts';
 import { openForReading, openForWriting } from './open-database.ts';
 import { interruptOrphans, Runs } from './runs.ts';
 import { libraryStats, type LibraryStats } from './stats.ts';
+import { Sweeps } from './sweeps.ts';
 import { Tasks } from './tasks.ts';
 import { verifyLibrary, type VerifyOptions, type VerifyReport } from './verify.ts';
 
@@ -48,6 +49,7 @@ export class Library {
   readonly runs: Runs;
   readonly deltas: Deltas;
   readonly documents: Documents;
+  readonly sweeps: Sweeps;
   /** Folder for files that can be made again, such as decoded images. May be emptied at any time. */
   readonly cacheFolder: string;
   readonly #context: LibraryContext;
@@ -68,6 +70,7 @@ export class Library {
     this.runs = new Runs(context);
     this.deltas = new Deltas(context);
     this.documents = new Documents(context);
+    this.sweeps = new Sweeps(context);
   }
 
   /** Reads and hashes everything; changes nothing. @throws TapsError `cancelled` */

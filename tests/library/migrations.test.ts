@@ -61,11 +61,13 @@ test('the promised settings are in force', (t) => {
   assert.throws(() => db.run("DELETE FROM sqlite_schema WHERE name = 'kept'"), /may not be modified/);
 });
 
+const NEWEST = MIGRATIONS.length;
+
 /** What version 2 added stands empty where there was nothing, and is filled in where version 1 implied it. */
 test('version 1 becomes version 2: notes, tags, versions of datasets, the dataset of each run, documents', (t) => {
   const folder = fixtureV1(t);
   using library = openLibrary(folder);
-  assert.equal(versionOf(join(folder, 'library.db')), 2);
+  assert.equal(versionOf(join(folder, 'library.db')), NEWEST);
   assert.equal(versionOf(join(folder, 'backups', 'library-v1.db')), 1);
   const task = library.tasks.get('animals');
   assert.deepEqual([task.notes, task.tags], ['', []]);
@@ -75,7 +77,23 @@ test('version 1 becomes version 2: notes, tags, versions of datasets, the datase
   assert.equal(library.documents.get('draft'), null);
 });
 
-const NEWEST = MIGRATIONS.length;
+
+test('version 2 becomes version 3: results know their validation accuracy, no sweeps yet', async (t) => {
+  const folder = fixtureV1(t);
+  const path = join(folder, 'library.db');
+  const old = openLibrary(folder, { migrations: MIGRATIONS.slice(0, 2) });
+  const measured = { images: 4, loss: 1, accuracy: 0.625, confusion: [[4]] };
+  const [run] = old.runs.list(old.tasks.get('animals').id);
+  assert.ok(run);
+  old.runs.finish(run.id, { epochs: [], bestEpoch: 0, validation: measured, test: measured, seconds: 1, engine: 'test' });
+  old.close();
+  assert.equal(versionOf(path), 2);
+  using library = openLibrary(folder);
+  const [delta] = library.deltas.list(library.tasks.get('animals').id);
+  assert.deepEqual([delta?.validationAccuracy, delta?.pathLevel], [0.625, null]);
+  assert.deepEqual(library.sweeps.list(), []);
+  assert.equal((await library.verify()).ok, true);
+});
 
 /** A migration after the newest one that stops after `steps` of its three statements. */
 function nextMigration(steps: number, version = NEWEST + 1): Migration {
@@ -222,6 +240,9 @@ test('lists and look-ups use indices', (t) => {
     'SELECT 1 FROM runs WHERE dataset_id = ?',
     'SELECT 1 FROM datasets WHERE parent_id = ?',
     'SELECT value FROM documents WHERE key = ?',
+    'SELECT 1 FROM sweep_entries WHERE task_id = ?',
+    'SELECT 1 FROM sweep_entries WHERE run_id = ?',
+    'SELECT * FROM sweep_entries WHERE sweep_id = ? ORDER BY position',
   ]) {
     const plan = db.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${query}`, ...query.split('?').slice(1).map(() => '')).map(({ detail }) => detail).join('; ');
     assert.match(plan, /USING (COVERING )?(INDEX|PRIMARY KEY)/, `${query}: ${plan}`);

@@ -1,6 +1,7 @@
 /** @file All migrations, in order. A new one is a new file and a line here. */
 import { firstSchema } from './0001-first-schema.ts';
 import { studioSchema } from './0002-studio.ts';
+import { pathsAndSweeps } from './0003-paths-and-sweeps.ts';
 import type { Migration } from './migration.ts';
 
-export const MIGRATIONS: readonly Migration[] = [firstSchema, studioSchema];
+export const MIGRATIONS: readonly Migration[] = [firstSchema, studioSchema, pathsAndSweeps];

@@ -1,0 +1,27 @@
+/** @file A sweep: many independent runs as one job, and what came out of it. */
+import type { TrainConfig } from './training.ts';
+
+/** One run of a sweep. The configuration is complete and frozen when the sweep is made. */
+export interface SweepEntry {
+  taskId: string;
+  /** Names the setting within its sweep: runs with the same task and setting differ in their seed only. */
+  setting: string;
+  config: TrainConfig;
+}
+
+/** An entry with what has become of it. */
+export interface SweepEntryRecord extends SweepEntry {
+  position: number;
+  /** Its run, when one was started. */
+  runId: string | null;
+  /** Why it could not be run to its end; null while waiting, and after success. */
+  failure: string | null;
+}
+
+export interface SweepRecord {
+  id: string;
+  /** Free text, shown in lists. */
+  title: string;
+  createdAt: number;
+  entries: SweepEntryRecord[];
+}
