@@ -3,10 +3,14 @@ import { z } from 'zod';
 import type { FloatTensor } from './tensors.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
-export const METHODS = ['taps', 'full-fine-tuning', 'linear-probe', 'norm-head'] as const;
+export const METHODS = ['taps', 'full-fine-tuning', 'linear-probe', 'norm-head', 'bias-head', 'fixed-layers', 'low-rank', 'modulator', 'piggyback'] as const;
 export type MethodId = (typeof METHODS)[number];
 
 export const ENGINE_IDS = ['onnxruntime', 'tensorflow', 'reference'] as const;
+export const LAYER_PATTERNS = ['last', 'first', 'random'] as const;
+/** Where the layers of `fixed-layers` are taken from: the head's side, the image's side, or by the seed. */
+export type LayerPattern = (typeof LAYER_PATTERNS)[number];
+
 
 /**
  * Everything that determines a run besides base and dataset. Two runs with equal configuration, base and
@@ -28,8 +32,24 @@ export const trainConfigSchema = z.strictObject({
   learningRate: z.number().positive().max(100).default(0.01),
   /** Step size of the scores; null means the same as learningRate. */
   scoreLearningRate: z.number().positive().max(100).nullable().default(null),
+  /** Layers that `fixed-layers`, `low-rank`, `modulator` and `piggyback` change, by the names of their weights; null means by their own rule. */
+  layers: z.array(z.string().min(1)).min(1).max(100_000).nullable().default(null),
+  /** `fixed-layers`: which layers come first. */
+  pattern: z.enum(LAYER_PATTERNS).default('last'),
+  /** `fixed-layers`: largest size of the task as a fraction of a full copy of the network. Above 0..1. */
+  patternShare: z.number().positive().max(1).default(0.25),
+  /** `fixed-layers`: largest size of the task in bytes (float32, without file header), in place of patternShare. */
+  patternBytes: z.number().int().positive().nullable().default(null),
+  /** `low-rank`: r, inner dimension of the factors; layers that are smaller take their own full rank. */
+  rank: z.number().int().min(1).max(4096).default(8),
+  /** `low-rank`: α; the change is (α/r)·B·A. Above 0..10000. */
+  rankAlpha: z.number().positive().max(10_000).default(8),
+  /** `piggyback`: start of every mask value; at least maskThreshold, so that every weight starts on. −1..1. */
+  maskInit: z.number().min(-1).max(1).default(0.01),
+  /** `piggyback`: a weight is on while its mask value is at least this. −1..1. */
+  maskThreshold: z.number().min(-1).max(1).default(0.005),
   momentum: z.number().min(0).max(0.9999).default(0.9),
-  /** Decoupled for adamw, L2 on δ and trained values for sgd; never on scores. */
+  /** Decoupled for adamw, L2 on δ and trained values for sgd; never on scores and masks. */
   weightDecay: z.number().min(0).max(1).default(0),
   epochs: z.number().int().min(1).max(10_000).default(30),
   /** Images per micro-batch. */

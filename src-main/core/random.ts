@@ -40,8 +40,8 @@ export function philox(
 }
 
 /** What a stream is for, so that no two uses share numbers. */
-export type StreamPurpose = 'shuffle' | 'augment' | 'head' | 'split';
-const PURPOSE_CODES: Record<StreamPurpose, number> = { shuffle: 1, augment: 2, head: 3, split: 4 };
+export type StreamPurpose = 'shuffle' | 'augment' | 'head' | 'split' | 'factors' | 'pattern';
+const PURPOSE_CODES: Record<StreamPurpose, number> = { shuffle: 1, augment: 2, head: 3, split: 4, factors: 5, pattern: 6 };
 
 /** A stream of uniform numbers addressed by (seed, purpose, a, b), e.g. a = epoch, b = image index. */
 export class RandomStream {

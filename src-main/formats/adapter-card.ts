@@ -23,6 +23,11 @@ const METHOD_TAGS: Readonly<Record<TaskArtifact['method'], string>> = {
   'full-fine-tuning': 'full-fine-tuning',
   'linear-probe': 'linear-probe',
   'norm-head': 'norm-head',
+  'bias-head': 'bitfit',
+  'fixed-layers': 'partial-fine-tuning',
+  'low-rank': 'lora',
+  modulator: 'reparameterized-convolutions',
+  piggyback: 'piggyback',
 };
 
 /** README.md of an adapter folder. */

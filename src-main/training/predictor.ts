@@ -4,10 +4,10 @@ import type { TaskArtifact } from '../contract/training.ts';
 import { effectiveWeight } from '../core/effective-weight.ts';
 import { tf } from '../engine/tfjs.ts';
 import type { Engine, StepSpec } from '../engine/types.ts';
+import { baseValue } from '../graph/base-value.ts';
 import type { BaseModel } from '../graph/types.ts';
 import { runGraph } from '../operators/run-graph.ts';
 import { runHead } from './steps/network.ts';
-import { baseValue } from './steps/plan.ts';
 
 export interface PredictorOptions {
   engine: Engine;

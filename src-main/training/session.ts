@@ -2,11 +2,11 @@
 import { TapsError } from '../contract/errors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import { elementCount, type FloatTensor } from '../contract/tensors.ts';
-import type { LayerState, TaskArtifact, TrainConfig } from '../contract/training.ts';
+import type { LayerState, TaskArtifact, TrainConfig, WeightTransform } from '../contract/training.ts';
 import type { CompiledStep, Engine, EngineState } from '../engine/types.ts';
 import type { BaseModel } from '../graph/types.ts';
 import { evaluateStepSpec } from './steps/evaluate-step.ts';
-import { BASE_PREFIX, deltaName, HEAD_BIAS, HEAD_WEIGHT, initialState, makePlan, SCORES, valueName, type TrainPlan } from './steps/plan.ts';
+import { BASE_PREFIX, deltaName, HEAD_BIAS, HEAD_WEIGHT, initialState, makePlan, partEntries, SCORES, valueName, type TrainPlan } from './steps/plan.ts';
 import { accumulateStepSpec, applyStepSpec, trainStepSpec } from './steps/train-step.ts';
 import type { Batch, StepHyperparameters, StepOutcome, TrainingSession } from './types.ts';
 
@@ -88,8 +88,8 @@ class EngineSession implements TrainingSession {
   async openBytes(): Promise<number> {
     const own = [...this.#plan.trained, ...this.#plan.statistics].filter(({ role }) => role !== 'gated');
     const fixed = own.reduce((sum, { shape }) => sum + elementCount(shape), 0) + this.classes * (this.#plan.base.head.features + 1);
-    const open = (await this.layers()).reduce((sum, layer) => sum + (layer.open ? layer.parameters : 0), 0);
-    return 4 * (fixed + open);
+    const adapted = new Map(this.#plan.adapted.map(({ parameter, by }) => [parameter.name, by.storedBytes]));
+    return (await this.layers()).reduce((sum, { name, open, parameters }) => sum + (open ? (adapted.get(name) ?? 4 * parameters) : 0), 4 * fixed);
   }
 
   async snapshot(): Promise<Map<string, FloatTensor>> {
@@ -128,9 +128,9 @@ class EngineSession implements TrainingSession {
       baseId,
       classNames,
       layers,
-      deltas: new Map(this.#plan.gated.length === 0 ? [] : open.map(({ name }) => [name, get(deltaName(name))])),
+      deltas,
       replaced: new Map([...this.#plan.trained, ...this.#plan.statistics].map(({ name }) => [name, get(valueName(name))])),
-      transforms: new Map(),
+      transforms,
       head: { weight: get(HEAD_WEIGHT), bias: get(HEAD_BIAS) },
       preprocessing: { ...preprocessing, imageSize: this.imageSize },
     };
@@ -144,17 +144,25 @@ class EngineSession implements TrainingSession {
 
 /** All layers that could be gated, whatever the method: open where the method changes them. */
 function layerStates(plan: TrainPlan, scores: Float32Array): LayerState[] {
+    const deltas = new Map(this.#plan.gated.length === 0 ? [] : open.map(({ name }) => [name, get(deltaName(name))]));
+    const transforms = new Map<string, WeightTransform>();
+    for (const layer of this.#plan.adapted) {
+      const { name } = layer.parameter;
+      const change = layer.by.stored(Object.fromEntries(partEntries(layer).map(([part, entry]) => [part, get(entry)])));
+      if (change.kind === 'delta') deltas.set(name, change.delta);
+      else transforms.set(name, change);
+    }
   if (plan.gated.length > 0) {
     return plan.gated.map(({ name, shape }, layer) => {
       const score = scores[layer] ?? 0;
       return { name, parameters: elementCount(shape), score, open: score >= Math.fround(plan.config.threshold) };
     });
   }
-  const trained = new Set(plan.trained.map(({ name }) => name));
+  const changed = new Set([...plan.trained, ...plan.adapted.map(({ parameter }) => parameter)].map(({ name }) => name));
   return plan.base.parameters
     .filter(({ role }) => role === 'gated')
     .sort((a, b) => a.nodeIndex - b.nodeIndex)
-    .map(({ name, shape }) => ({ name, parameters: elementCount(shape), score: null, open: trained.has(name) }));
+    .map(({ name, shape }) => ({ name, parameters: elementCount(shape), score: null, open: changed.has(name) }));
 }
 
 function sameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {

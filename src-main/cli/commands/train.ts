@@ -54,7 +54,9 @@ function unfinishedRun(library: Library, taskName: string, options: Options): { 
   const run = findResumable(library, taskName, methodOf(options.method));
   for (const [key, value] of Object.entries(givenTrainOptions(options))) {
     const old = run.config[key as keyof TrainConfig];
-    if (old !== value) throw new TapsError('run-incompatible', `The unfinished run has ${key} ${String(old)}, not ${String(value)}.`, 'Leave the option out to go on with that run, or leave --resume out to start a new one.');
+    if (JSON.stringify(old) !== JSON.stringify(value)) {
+      throw new TapsError('run-incompatible', `The unfinished run has ${key} ${JSON.stringify(old)}, not ${JSON.stringify(value)}.`, 'Leave the option out to go on with that run, or leave --resume out to start a new one.');
+    }
   }
   return { config: run.config, resume: run };
 }

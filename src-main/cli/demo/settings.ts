@@ -22,9 +22,14 @@ export function demoConfig(method: MethodId): TrainConfig {
     case 'taps':
       return trainConfigSchema.parse({ ...COMMON, method, learningRate: 0.05, lambda: 1, warmupEpochs: 3 });
     case 'full-fine-tuning':
+    case 'fixed-layers':
+    case 'low-rank':
+    case 'modulator':
+    case 'piggyback':
       return trainConfigSchema.parse({ ...COMMON, method, learningRate: 0.05 });
     case 'linear-probe':
     case 'norm-head':
+    case 'bias-head':
       return trainConfigSchema.parse({ ...COMMON, method, learningRate: 0.1 });
   }
 }

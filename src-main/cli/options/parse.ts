@@ -21,3 +21,10 @@ export function parseFraction(text: string): number {
   if (value < 0 || value >= 1) throw new InvalidArgumentError(`'${text}' is not a fraction from 0 to below 1 (such as 0.2 or 20%).`);
   return value;
 }
+
+/** Names with commas between; spaces around them do not count. */
+export function parseNames(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim());
+  if (names.includes('')) throw new InvalidArgumentError(`'${text}' has an empty name; write names with commas between.`);
+  return names;
+}

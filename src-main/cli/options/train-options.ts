@@ -7,10 +7,20 @@ import { z } from 'zod';
 import { TapsError } from '../../contract/errors.ts';
 import { defaultsForBase } from '../../contract/training-defaults.ts';
 import { trainConfigSchema, type MethodId, type TrainConfig } from '../../contract/training.ts';
-import { parseInteger, parseNumber } from './parse.ts';
+import { parseInteger, parseNames, parseNumber } from './parse.ts';
 
 /** Short words on the command line. The identifiers themselves are accepted too. */
-const METHOD_WORDS: Record<string, MethodId> = { taps: 'taps', full: 'full-fine-tuning', probe: 'linear-probe', norm: 'norm-head' };
+const METHOD_WORDS: Record<string, MethodId> = {
+  taps: 'taps',
+  full: 'full-fine-tuning',
+  probe: 'linear-probe',
+  norm: 'norm-head',
+  bias: 'bias-head',
+  layers: 'fixed-layers',
+  lowrank: 'low-rank',
+  modulator: 'modulator',
+  piggyback: 'piggyback',
+};
 
 /** What `--method` takes, wherever it occurs. */
 export const METHOD_CHOICES: readonly string[] = Object.keys(METHOD_WORDS);
@@ -28,6 +38,14 @@ const TRAIN_OPTIONS: readonly TrainOption[] = [
   { flag: 'threshold', value: 'score', key: 'threshold', help: 'τ: a layer is adapted while its score is at least this' },
   { flag: 'score-init', value: 'score', key: 'scoreInit', help: 'start value of every score' },
   { flag: 'warmup', value: 'epochs', key: 'warmupEpochs', help: 'epochs at the start without penalty' },
+  { flag: 'layers', value: 'names', key: 'layers', help: 'layers, lowrank, modulator, piggyback: change these layers, names of weights with commas between' },
+  { flag: 'pattern', value: 'kind', key: 'pattern', help: 'layers: which layers are taken first' },
+  { flag: 'pattern-share', value: 'fraction', key: 'patternShare', help: 'layers: largest size of the task, of a full copy' },
+  { flag: 'pattern-bytes', value: 'bytes', key: 'patternBytes', help: 'layers: largest size of the task, in place of --pattern-share' },
+  { flag: 'rank', value: 'r', key: 'rank', help: 'lowrank: inner dimension of the factors' },
+  { flag: 'rank-alpha', value: 'α', key: 'rankAlpha', help: 'lowrank: the change is α/r times the product of the factors' },
+  { flag: 'mask-init', value: 'number', key: 'maskInit', help: 'piggyback: start value of masks' },
+  { flag: 'mask-threshold', value: 'number', key: 'maskThreshold', help: 'piggyback: a weight is on while its mask value is at least this' },
   { flag: 'epochs', value: 'epochs', key: 'epochs', help: 'passes over the training images' },
   { flag: 'lr', value: 'rate', key: 'learningRate', help: 'learning rate at the start of the cosine schedule' },
   { flag: 'score-lr', value: 'rate', key: 'scoreLearningRate', help: 'learning rate of the scores' },
@@ -37,14 +55,14 @@ const TRAIN_OPTIONS: readonly TrainOption[] = [
   { flag: 'image-size', value: 'pixels', key: 'imageSize', help: 'side of the input image' },
   { flag: 'optimizer', value: 'name', key: 'optimizer', help: 'optimiser; adamw with a rate of 0.0005 by itself for transformers and ConvNeXt' },
   { flag: 'momentum', value: 'fraction', key: 'momentum', help: 'momentum of sgd' },
-  { flag: 'weight-decay', value: 'rate', key: 'weightDecay', help: 'weight decay, never on scores' },
+  { flag: 'weight-decay', value: 'rate', key: 'weightDecay', help: 'weight decay, never on scores and masks' },
   { flag: 'augmentation', value: 'kind', key: 'augmentation', help: 'random changes of training images' },
   { flag: 'engine', value: 'name', key: 'engine', help: 'what computes (see taps doctor)' },
   { flag: 'threads', value: 'count', key: 'threads', help: 'CPU threads, 0 = all cores' },
 ];
 
 /** What help shows where the schema's default is null. */
-const NULL_DEFAULTS: Partial<Record<keyof TrainConfig, string>> = { scoreLearningRate: 'same as --lr', imageSize: "the base's own" };
+const NULL_DEFAULTS: Partial<Record<keyof TrainConfig, string>> = { scoreLearningRate: 'same as --lr', imageSize: "the base's own", layers: "the method's own", patternBytes: '--pattern-share' };
 
 interface PropertySchema {
   type?: string;
@@ -72,6 +90,14 @@ function rangeOf({ minimum, exclusiveMinimum, maximum = Infinity }: PropertySche
   return unbounded ? ` (${low} or more)` : ` (${low} to ${maximum})`;
 }
 
+/** By the schema's type; numbers otherwise. */
+const PARSERS: Record<string, (text: string) => unknown> = { integer: parseInteger, array: parseNames };
+
+/** A value as it was typed. */
+function textOf(value: unknown): string {
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
+
 /** Adds all options to a command. They carry no values by default: the schema fills them in. */
 export function addTrainOptions(command: Command): Command {
   command.addOption(new Option('--method <method>', 'how the task is learnt').choices(METHOD_CHOICES).default('taps'));
@@ -80,7 +106,7 @@ export function addTrainOptions(command: Command): Command {
     const standard = property.default === null ? NULL_DEFAULTS[key] : String(property.default);
     const option = new Option(`--${flag} <${value}>`, `${help}${rangeOf(property)} [default: ${standard}]`);
     if (property.enum !== undefined) option.choices(property.enum);
-    else option.argParser(property.type === 'integer' ? parseInteger : parseNumber);
+    else option.argParser(PARSERS[property.type ?? ''] ?? parseNumber);
     command.addOption(option);
   }
   return command;
@@ -124,7 +150,7 @@ export function trainConfigOf(method: MethodId, options: Record<string, unknown>
     const value = option === undefined ? undefined : givenTrainOptions(options)[option.key];
     throw new TapsError(
       'invalid-config',
-      `--${option?.flag ?? 'method'} ${String(value)} is not possible${option === undefined ? '' : rangeOf(propertyOf(option.key))}.`,
+      `--${option?.flag ?? 'method'} ${textOf(value)} is not possible${option === undefined ? '' : rangeOf(propertyOf(option.key))}.`,
       'Choose a value in that range; taps train --help explains every option.',
     );
   }

@@ -5,6 +5,6 @@ export const fullFineTuning: Method = {
   id: 'full-fine-tuning',
   title: 'Full fine-tuning',
   summary: 'Changes every weight; each task costs a full copy.',
-  treatment: () => 'trained',
+  treatments: () => () => 'trained',
   normalization: 'batch',
 };

@@ -5,6 +5,6 @@ export const linearProbe: Method = {
   id: 'linear-probe',
   title: 'Linear probe',
   summary: 'Trains a new head only; the network stays as it is.',
-  treatment: () => 'frozen',
+  treatments: () => () => 'frozen',
   normalization: 'running',
 };

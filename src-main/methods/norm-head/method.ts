@@ -5,6 +5,6 @@ export const normHead: Method = {
   id: 'norm-head',
   title: 'Norm + head',
   summary: 'Trains normalisation layers and a new head.',
-  treatment: (role) => (role === 'norm-affine' || role === 'norm-statistic' ? 'trained' : 'frozen'),
+  treatments: () => ({ role }) => (role === 'norm-affine' || role === 'norm-statistic' ? 'trained' : 'frozen'),
   normalization: 'batch',
 };

@@ -8,6 +8,6 @@ export const taps: Method = {
   id: 'taps',
   title: 'TAPS',
   summary: 'Learns which layers to change and stores only those.',
-  treatment: (role) => (role === 'gated' ? 'gated' : 'trained'),
+  treatments: () => ({ role }) => (role === 'gated' ? 'gated' : 'trained'),
   normalization: 'batch',
 };

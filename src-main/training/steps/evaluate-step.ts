@@ -1,8 +1,8 @@
 /** @file Inference with the running statistics: exactly what a stored task computes. Results: logits [N, classes]. */
 import type { StepSpec } from '../../engine/types.ts';
-import { entry, gatedWeights, gateMasks, ownValues, runHead, runTrunk } from './network.ts';
-import { deltaName, HEAD_BIAS, HEAD_WEIGHT, SCORES, valueName, type TrainPlan } from './plan.ts';
-import { baseEntries, stepConstants, type StepShape } from './train-step.ts';
+import { adaptedWeights, entry, gatedWeights, gateMasks, ownValues, runHead, runTrunk } from './network.ts';
+import { baseEntries, changesTrunk, deltaName, HEAD_BIAS, HEAD_WEIGHT, partEntries, SCORES, valueName, type TrainPlan } from './plan.ts';
+import { stepConstants, type StepShape } from './train-step.ts';
 
 export function evaluateStepSpec(plan: TrainPlan, { batchSize, imageSize }: StepShape): StepSpec {
   const own = [...plan.trained, ...plan.statistics];
@@ -11,6 +11,7 @@ export function evaluateStepSpec(plan: TrainPlan, { batchSize, imageSize }: Step
     feeds: { images: [batchSize, 3, imageSize, imageSize] },
     reads: [
       ...plan.gated.map(({ name }) => deltaName(name)),
+      ...plan.adapted.flatMap((layer) => partEntries(layer).map(([, name]) => name)),
       ...baseEntries(plan),
       ...own.map(({ name }) => valueName(name)),
       HEAD_WEIGHT,
@@ -20,9 +21,9 @@ export function evaluateStepSpec(plan: TrainPlan, { batchSize, imageSize }: Step
     writes: [],
     results: ['logits'],
     constants: stepConstants(plan),
-    ...(plan.gated.length + own.length === 0 ? { layout: 'nchw' as const } : {}),
+    ...(changesTrunk(plan) ? {} : { layout: 'nchw' as const }),
     program: ({ feeds, state, constants, layout }) => {
-      const effective = new Map([...gatedWeights(plan, gateMasks(plan, state), state), ...ownValues(own, state)]);
+      const effective = new Map([...gatedWeights(plan, gateMasks(plan, state), state), ...adaptedWeights(plan, state), ...ownValues(own, state)]);
       const features = runTrunk({ plan, images: entry(feeds, 'images'), effective, constants, layout, normalization: 'running' });
       return { state: {}, results: { logits: runHead(features, entry(state, HEAD_WEIGHT), entry(state, HEAD_BIAS)) } };
     },

@@ -3,7 +3,7 @@ import { runKernel, tf, type Tensor } from '../../engine/tfjs.ts';
 import { KERNELS } from '../../engine/kernels/names.ts';
 import type { ActivationLayout, NamedTensors } from '../../engine/types.ts';
 import { runGraph } from '../../operators/run-graph.ts';
-import { baseName, deltaName, SCORES, valueName, type TrainPlan } from './plan.ts';
+import { baseName, deltaName, partEntries, SCORES, valueName, type AdaptedLayer, type TrainPlan } from './plan.ts';
 
 /** Tensor that must be in the record. */
 export function entry(tensors: NamedTensors, name: string): Tensor {
@@ -30,10 +30,20 @@ export function gatedWeights(plan: TrainPlan, masks: Tensor[], state: NamedTenso
   );
 }
 
+/** The layer's own tensors by part. */
+export function partsOf(layer: AdaptedLayer, state: NamedTensors): NamedTensors {
+  return Object.fromEntries(partEntries(layer).map(([part, name]) => [part, entry(state, name)]));
+}
+
+/** Effective weights of reparameterised layers, by parameter name. */
+export function adaptedWeights(plan: TrainPlan, state: NamedTensors): Map<string, Tensor> {
+  return new Map(plan.adapted.map((layer) => [layer.parameter.name, layer.by.weight(entry(state, baseName(layer.parameter.name)), partsOf(layer, state))]));
+}
+
 export interface TrunkRun {
   plan: TrainPlan;
   images: Tensor;
-  /** Effective tensors of gated and trained parameters and statistics; others come from `constants`. */
+  /** Effective tensors of gated, reparameterised and trained parameters and statistics; others come from `constants`. */
   effective: Map<string, Tensor>;
   constants: NamedTensors;
   layout: ActivationLayout;

@@ -3,17 +3,20 @@ import { runKernel, tf, type Tensor } from '../../engine/tfjs.ts';
 import { KERNELS } from '../../engine/kernels/names.ts';
 import type { NamedTensors, StepSpec } from '../../engine/types.ts';
 import type { FloatTensor } from '../../contract/tensors.ts';
+import { baseValue } from '../../graph/base-value.ts';
 import { applyOptimizer } from './optimizer.ts';
-import { entry, gatedWeights, gateMasks, ownValues, runHead, runTrunk } from './network.ts';
+import { adaptedWeights, entry, gatedWeights, gateMasks, ownValues, partsOf, runHead, runTrunk } from './network.ts';
 import {
   accumulatorName,
+  baseEntries,
   baseName,
-  baseValue,
+  changesTrunk,
   deltaName,
   HEAD_BIAS,
   HEAD_WEIGHT,
   OPTIMIZER_STEP,
   optimizedEntries,
+  partName,
   SCORES,
   valueName,
   momentumName,
@@ -108,16 +111,11 @@ export function applyStepSpec(plan: TrainPlan): StepSpec {
 
 /** Nothing below the head is differentiated: the runtime may fuse the frozen trunk in its own layout. */
 function frozenLayout(plan: TrainPlan): { layout?: 'nchw' } {
-  return plan.gated.length + plan.trained.length + plan.statistics.length === 0 ? { layout: 'nchw' } : {};
+  return changesTrunk(plan) ? {} : { layout: 'nchw' };
 }
 
 function batchFeeds(plan: TrainPlan, { batchSize, imageSize }: StepShape): Record<string, readonly number[]> {
   return { images: [batchSize, 3, imageSize, imageSize], labels: [batchSize, plan.classes] };
-}
-
-/** Frozen weights under gated layers, as the state names them. */
-export function baseEntries(plan: TrainPlan): string[] {
-  return plan.gated.map(({ name }) => baseName(name));
 }
 
 function optimizerEntries(plan: TrainPlan, name: string): string[] {
@@ -134,7 +132,7 @@ interface Outcome {
 
 /**
  * Differentiates the mean cross-entropy with respect to the effective weights, then splits G = dL/dw of every gated layer:
- * dL/dδ = 1[s ≥ τ]·G and dL/ds = ⟨G, δ⟩ (straight-through estimator).
+ * dL/dδ = 1[s ≥ τ]·G and dL/ds = ⟨G, δ⟩ (straight-through estimator), and G of every reparameterised layer as its method says.
  */
 function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Parameters<StepSpec['program']>[0]): Outcome {
   const masks = gateMasks(plan, state);
@@ -146,6 +144,7 @@ function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Param
     ...values,
     [HEAD_WEIGHT, entry(state, HEAD_WEIGHT)],
     [HEAD_BIAS, entry(state, HEAD_BIAS)],
+    ...adaptedWeights(plan, state),
   ];
   const statistics: NamedTensors = {};
   const kept: { logits?: Tensor } = {};
@@ -184,6 +183,11 @@ function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Param
   for (const { name } of plan.trained) gradients.push([valueName(name), need(byName.get(name))]);
   gradients.push([HEAD_WEIGHT, need(byName.get(HEAD_WEIGHT))], [HEAD_BIAS, need(byName.get(HEAD_BIAS))]);
   if (scoreGradients.length > 0) gradients.push([SCORES, scoreGradients.length === 1 ? need(scoreGradients[0]) : tf.concat(scoreGradients, 0)]);
+  for (const layer of plan.adapted) {
+    const { name } = layer.parameter;
+    const parts = layer.by.gradients(need(byName.get(name)), entry(state, baseName(name)), partsOf(layer, state));
+    for (const [part, gradient] of Object.entries(parts)) gradients.push([partName(part, name), gradient]);
+  }
   return { loss: value, logits: release(need(kept.logits)), gradients, statistics };
 }
 

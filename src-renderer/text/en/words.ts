@@ -8,12 +8,22 @@ const methods: Record<MethodId, string> = {
   'full-fine-tuning': 'Full fine-tuning',
   'linear-probe': 'Linear probe',
   'norm-head': 'Norm + head',
+  'bias-head': 'Bias + head',
+  'fixed-layers': 'Fixed layers',
+  'low-rank': 'Low rank (LoRA)',
+  modulator: 'Modulators (RCM)',
+  piggyback: 'Piggyback masks',
 };
 const methodHints: Record<MethodId, string> = {
   taps: 'Learns which layers to change and stores only those.',
   'full-fine-tuning': 'Changes every layer: most accurate, stores a full copy.',
   'linear-probe': 'Changes only the classifier: smallest and fastest.',
   'norm-head': 'Changes normalisation layers and the classifier.',
+  'bias-head': 'Changes biases and the classifier.',
+  'fixed-layers': 'Changes layers chosen beforehand, a quarter of a copy unless told otherwise: what TAPS must beat.',
+  'low-rank': 'Adds a product of two thin matrices to every layer.',
+  modulator: 'Recombines the outputs of larger convolutions; for networks of 3 × 3 filters.',
+  piggyback: 'Switches single weights off: one bit each.',
 };
 const statuses: Record<RunRecord['status'], string> = {
   queued: 'Waiting',
