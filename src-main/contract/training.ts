@@ -6,11 +6,11 @@ import type { Preprocessing } from './preprocessing.ts';
 export const METHODS = ['taps', 'full-fine-tuning', 'linear-probe', 'norm-head', 'bias-head', 'fixed-layers', 'low-rank', 'modulator', 'piggyback'] as const;
 export type MethodId = (typeof METHODS)[number];
 
-export const ENGINE_IDS = ['onnxruntime', 'tensorflow', 'reference'] as const;
 export const LAYER_PATTERNS = ['last', 'first', 'random'] as const;
 /** Where the layers of `fixed-layers` are taken from: the head's side, the image's side, or by the seed. */
 export type LayerPattern = (typeof LAYER_PATTERNS)[number];
 
+export const ENGINE_IDS = ['onnxruntime', 'tensorflow', 'reference'] as const;
 
 /**
  * Everything that determines a run besides base and dataset. Two runs with equal configuration, base and
@@ -27,11 +27,6 @@ export const trainConfigSchema = z.strictObject({
   scoreInit: z.number().min(-1).max(2).default(0.15),
   /** Epochs at the start without sparsity penalty. 0..epochs. */
   warmupEpochs: z.number().int().min(0).default(3),
-  optimizer: z.enum(['sgd', 'adamw']).default('sgd'),
-  /** Step size of weights at the start of the cosine schedule. > 0. */
-  learningRate: z.number().positive().max(100).default(0.01),
-  /** Step size of the scores; null means the same as learningRate. */
-  scoreLearningRate: z.number().positive().max(100).nullable().default(null),
   /** Layers that `fixed-layers`, `low-rank`, `modulator` and `piggyback` change, by the names of their weights; null means by their own rule. */
   layers: z.array(z.string().min(1)).min(1).max(100_000).nullable().default(null),
   /** `fixed-layers`: which layers come first. */
@@ -48,6 +43,11 @@ export const trainConfigSchema = z.strictObject({
   maskInit: z.number().min(-1).max(1).default(0.01),
   /** `piggyback`: a weight is on while its mask value is at least this. −1..1. */
   maskThreshold: z.number().min(-1).max(1).default(0.005),
+  optimizer: z.enum(['sgd', 'adamw']).default('sgd'),
+  /** Step size of weights at the start of the cosine schedule. > 0. */
+  learningRate: z.number().positive().max(100).default(0.01),
+  /** Step size of the scores; null means the same as learningRate. */
+  scoreLearningRate: z.number().positive().max(100).nullable().default(null),
   momentum: z.number().min(0).max(0.9999).default(0.9),
   /** Decoupled for adamw, L2 on δ and trained values for sgd; never on scores and masks. */
   weightDecay: z.number().min(0).max(1).default(0),

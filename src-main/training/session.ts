@@ -123,6 +123,14 @@ class EngineSession implements TrainingSession {
     };
     const layers = layerStates(this.#plan, this.#plan.gated.length === 0 ? new Float32Array() : get(SCORES).data);
     const open = layers.filter((layer) => layer.open);
+    const deltas = new Map(this.#plan.gated.length === 0 ? [] : open.map(({ name }) => [name, get(deltaName(name))]));
+    const transforms = new Map<string, WeightTransform>();
+    for (const layer of this.#plan.adapted) {
+      const { name } = layer.parameter;
+      const change = layer.by.stored(Object.fromEntries(partEntries(layer).map(([part, entry]) => [part, get(entry)])));
+      if (change.kind === 'delta') deltas.set(name, change.delta);
+      else transforms.set(name, change);
+    }
     return {
       method: this.config.method,
       baseId,
@@ -144,14 +152,6 @@ class EngineSession implements TrainingSession {
 
 /** All layers that could be gated, whatever the method: open where the method changes them. */
 function layerStates(plan: TrainPlan, scores: Float32Array): LayerState[] {
-    const deltas = new Map(this.#plan.gated.length === 0 ? [] : open.map(({ name }) => [name, get(deltaName(name))]));
-    const transforms = new Map<string, WeightTransform>();
-    for (const layer of this.#plan.adapted) {
-      const { name } = layer.parameter;
-      const change = layer.by.stored(Object.fromEntries(partEntries(layer).map(([part, entry]) => [part, get(entry)])));
-      if (change.kind === 'delta') deltas.set(name, change.delta);
-      else transforms.set(name, change);
-    }
   if (plan.gated.length > 0) {
     return plan.gated.map(({ name, shape }, layer) => {
       const score = scores[layer] ?? 0;

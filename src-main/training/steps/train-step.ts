@@ -141,10 +141,10 @@ function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Param
   const running = ownValues(plan.statistics, state);
   const leaves: [string, Tensor][] = [
     ...weights,
+    ...adaptedWeights(plan, state),
     ...values,
     [HEAD_WEIGHT, entry(state, HEAD_WEIGHT)],
     [HEAD_BIAS, entry(state, HEAD_BIAS)],
-    ...adaptedWeights(plan, state),
   ];
   const statistics: NamedTensors = {};
   const kept: { logits?: Tensor } = {};
@@ -180,14 +180,14 @@ function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Param
     gradients.push([deltaName(name), tf.mul(g, need(masks[layer]))]);
     scoreGradients.push(tf.reshape(runKernel(KERNELS.dot, { a: g, b: entry(state, deltaName(name)) }), [1]));
   });
-  for (const { name } of plan.trained) gradients.push([valueName(name), need(byName.get(name))]);
-  gradients.push([HEAD_WEIGHT, need(byName.get(HEAD_WEIGHT))], [HEAD_BIAS, need(byName.get(HEAD_BIAS))]);
-  if (scoreGradients.length > 0) gradients.push([SCORES, scoreGradients.length === 1 ? need(scoreGradients[0]) : tf.concat(scoreGradients, 0)]);
   for (const layer of plan.adapted) {
     const { name } = layer.parameter;
     const parts = layer.by.gradients(need(byName.get(name)), entry(state, baseName(name)), partsOf(layer, state));
     for (const [part, gradient] of Object.entries(parts)) gradients.push([partName(part, name), gradient]);
   }
+  for (const { name } of plan.trained) gradients.push([valueName(name), need(byName.get(name))]);
+  gradients.push([HEAD_WEIGHT, need(byName.get(HEAD_WEIGHT))], [HEAD_BIAS, need(byName.get(HEAD_BIAS))]);
+  if (scoreGradients.length > 0) gradients.push([SCORES, scoreGradients.length === 1 ? need(scoreGradients[0]) : tf.concat(scoreGradients, 0)]);
   return { loss: value, logits: release(need(kept.logits)), gradients, statistics };
 }
 
