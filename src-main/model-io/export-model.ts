@@ -5,29 +5,39 @@ import { TapsError } from '../contract/errors.ts';
 import { elementCount } from '../contract/tensors.ts';
 import { openPreparedSet } from '../data/prepared-set.ts';
 import { decodeTaskFile } from '../formats/task-file.ts';
-import { applyArtifact, LOGITS } from '../graph/merge/apply-artifact.ts';
+import { applyArtifact } from '../graph/merge/apply-artifact.ts';
+import { combinedMetadata, combineTasks, type NamedArtifact, type TaskGraph } from '../graph/merge/combine-tasks.ts';
 import { serializeOnnx } from '../graph/onnx/encode.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import { loadBase } from '../bases/load-base.ts';
 import { argMax } from '../core/metrics.ts';
 import type { ExportRequest, ExportResult, ParityRequest, ParityResult } from './protocol.ts';
 
-export async function exportModel({ base: files, artifactPath, partialPath }: ExportRequest): Promise<ExportResult> {
+export async function exportModel({ base: files, tasks, partialPath }: ExportRequest): Promise<ExportResult> {
   const base = await loadBase(files);
-  const artifact = decodeTaskFile(await readFile(artifactPath));
-  if (artifact.baseId !== files.baseId) {
-    throw new TapsError('base-mismatch', `The task was learnt on the base ${artifact.baseId.slice(0, 12)}…, not on ${files.baseId.slice(0, 12)}….`, 'Import the base that the task was learnt on.');
+  const merged: TaskGraph[] = [];
+  const artifacts: NamedArtifact[] = [];
+  for (const { name, artifactPath } of tasks) {
+    const artifact = decodeTaskFile(await readFile(artifactPath));
+    if (artifact.baseId !== files.baseId) {
+      throw new TapsError('base-mismatch', `The task was learnt on the base ${artifact.baseId.slice(0, 12)}…, not on ${files.baseId.slice(0, 12)}….`, 'Import the base that the task was learnt on.');
+    }
+    artifacts.push({ name, artifact });
+    merged.push({ name, graph: applyArtifact(base, artifact) });
   }
-  const graph = applyArtifact(base, artifact);
+  const [only] = merged;
+  const single = only === undefined || merged.length > 1 ? undefined : only.graph;
+  const { graph, nodes } = single === undefined ? combineTasks(merged) : { graph: single, nodes: { separate: single.nodes.length, combined: single.nodes.length } };
+  if (single === undefined) graph.metadata = combinedMetadata(artifacts);
   const bytes = serializeOnnx(graph);
   await writeFileAtomic(partialPath, bytes);
-  return { bytes: bytes.length, inputName: graph.inputs[0]?.name ?? '' };
+  return { bytes: bytes.length, inputName: graph.inputs[0]?.name ?? '', nodes };
 }
 
 const BATCH = 32;
 
 /** Pictures go through the exported file in batches; logits are compared number by number. */
-export async function checkParity({ onnxPath, preparedFolder, indices, preprocessing, expected }: ParityRequest): Promise<ParityResult> {
+export async function checkParity({ onnxPath, output, preparedFolder, indices, preprocessing, expected }: ParityRequest): Promise<ParityResult> {
   const session = await ort.InferenceSession.create(onnxPath);
   const inputName = session.inputNames[0] ?? '';
   const data = openPreparedSet(preparedFolder);
@@ -41,7 +51,7 @@ export async function checkParity({ onnxPath, preparedFolder, indices, preproces
     const images = new Float32Array(count * pixels);
     for (let slot = 0; slot < count; slot++) data.evaluationInput(indices[start + slot] ?? 0, images, slot * pixels, preprocessing);
     const outputs = await session.run({ [inputName]: new ort.Tensor('float32', images, [count, 3, imageSize, imageSize]) });
-    const logits = outputs[LOGITS]?.data;
+    const logits = outputs[output]?.data;
     if (!(logits instanceof Float32Array) || logits.length !== count * classes) {
       throw new TapsError('parity-failed', `The exported model returned ${String(logits?.length ?? 0)} numbers for ${String(count)} pictures and ${String(classes)} classes.`, 'Export again; if it happens again, report it.');
     }

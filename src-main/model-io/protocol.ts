@@ -26,7 +26,8 @@ export interface ImportResult {
 
 export interface ExportRequest {
   base: BaseFiles;
-  artifactPath: string;
+  /** One task becomes a model with the output `logits`; several share what they have in common, outputs `logits.<name>`. */
+  tasks: { name: string; artifactPath: string }[];
   /** Written under a `.partial` name; the caller renames it when parity holds. */
   partialPath: string;
 }
@@ -35,10 +36,14 @@ export interface ExportResult {
   bytes: number;
   /** Name of the image input. */
   inputName: string;
+  /** Operators of all tasks separately, and of the file, which computes the common ones once. */
+  nodes: { separate: number; combined: number };
 }
 
 export interface ParityRequest {
   onnxPath: string;
+  /** Output that is compared. */
+  output: string;
   preparedFolder: string;
   indices: number[];
   preprocessing: Preprocessing;

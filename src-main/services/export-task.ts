@@ -1,7 +1,8 @@
-/** @file Use-case: one merged ONNX file of a task, published only after a fresh process got the library's answers out of it. */
+/** @file Use-case: one merged ONNX file of a task or of several, published only after a fresh process got the library's answers out of it. */
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
+import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { MethodId, TrainConfig } from '../contract/training.ts';
 import { openPreparedSet } from '../data/prepared-set.ts';
 import type { ExportRequest, ExportResult, ParityRequest, ParityResult } from '../model-io/protocol.ts';
@@ -10,7 +11,7 @@ import { requireSpace } from '../platform/require-space.ts';
 import { storageError } from '../platform/storage-error.ts';
 import { withRequestChild } from '../supervisor/request-child.ts';
 import { TrainerClient } from '../supervisor/trainer-client.ts';
-import { chooseDelta } from './choose-delta.ts';
+import { chooseDelta, type ChosenDelta } from './choose-delta.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
 
@@ -47,36 +48,94 @@ export interface ExportOutcome {
   parity: ParityResult;
 }
 
+/** Several tasks in one file. */
+export interface ExportTasksOptions extends Omit<ExportTaskOptions, 'task' | 'deltaId'> {
+  /** Names or ids; all on one base. */
+  tasks: readonly string[];
+}
+
+export interface ExportTasksOutcome {
+  /** Absolute. */
+  path: string;
+  bytes: number;
+  /** Operators of all tasks separately, and of the file, which computes what is common once. */
+  nodes: ExportResult['nodes'];
+  tasks: { task: string; output: string; deltaId: string; method: MethodId; parity: ParityResult }[];
+}
+
 /**
  * The file appears complete and proven, or not at all.
  * @throws TapsError `parity-failed`, `already-exists`, `dataset-changed`, `not-found`, `disk-full`, …
  */
 export async function exportTask(library: Library, options: ExportTaskOptions): Promise<ExportOutcome> {
-  const path = resolve(options.out);
-  const { task, base, delta } = chooseDelta(library, options.task, options.method, options.deltaId ?? null);
-  await refuseTarget(path, options.overwrite);
+  const chosen = chooseDelta(library, options.task, options.method, options.deltaId ?? null);
+  const { path, bytes, tasks } = await publish(library, [chosen], options);
+  const [only] = tasks;
+  if (only === undefined) throw new TapsError('internal', 'Nothing was exported.', '');
+  const { task, deltaId, method, parity } = only;
+  return { task, deltaId, method, path, bytes, parity };
+}
+
+/**
+ * One file with an output `logits.<task>` for every task; each is proven on its own test pictures.
+ * @throws TapsError as `exportTask`; `base-mismatch` and `invalid-config` for tasks that do not go together
+ */
+export async function exportTasks(library: Library, options: ExportTasksOptions): Promise<ExportTasksOutcome> {
+  const chosen = options.tasks.map((task) => chooseDelta(library, task, options.method));
+  const [first] = chosen;
+  const other = chosen.find(({ base }) => base.id !== first?.base.id);
+  if (first !== undefined && other !== undefined) {
+    throw new TapsError('base-mismatch', `Task ${JSON.stringify(other.task.name)} was learnt on ${JSON.stringify(other.base.name)}, ${JSON.stringify(first.task.name)} on ${JSON.stringify(first.base.name)}.`, 'Export tasks of one base together.');
+  }
+  return publish(library, chosen, options);
+}
+
+interface Proof {
+  chosen: ChosenDelta;
+  preprocessing: Preprocessing;
+  preparedFolder: string;
+  indices: number[];
+}
+
+/** What a task's part of the file will be compared on. */
+async function prepareProof(library: Library, chosen: ChosenDelta, { onDecoded, signal }: Pick<ExportTaskOptions, 'onDecoded' | 'signal'>): Promise<Proof> {
+  const { task, delta } = chosen;
   const { preprocessing } = await library.deltas.read(delta);
   const { manifest } = library.datasets.get(task.datasetId);
   if (manifest.images.length === 0) throw new TapsError('dataset-invalid', `Task ${JSON.stringify(task.name)} came from an adapter folder without pictures, so an export cannot be proven.`, 'Add the pictures as a task of their own, or export where the task was learnt.');
-  requireSpace(dirname(path), base.graph.bytes + base.weights.bytes, `Exporting ${task.name}`);
+  const prepared = await prepareDataset(library, manifest, preprocessing, { onProgress: onDecoded, signal });
+  return { chosen, preprocessing, preparedFolder: prepared.folder, indices: openPreparedSet(prepared.folder).indicesOf('test') };
+}
+
+async function publish(library: Library, all: readonly ChosenDelta[], options: Omit<ExportTaskOptions, 'task'>): Promise<ExportTasksOutcome> {
+  const [first] = all;
+  if (first === undefined) throw new TapsError('usage', 'No task was named.', 'Name the task to export.');
+  const path = resolve(options.out);
+  await refuseTarget(path, options.overwrite);
+  requireSpace(dirname(path), first.base.graph.bytes + all.length * first.base.weights.bytes, `Exporting ${all.map(({ task }) => task.name).join(', ')}`);
   options.onStage?.('decoding');
-  const prepared = await prepareDataset(library, manifest, preprocessing, { onProgress: options.onDecoded, signal: options.signal });
-  const indices = openPreparedSet(prepared.folder).indicesOf('test');
-  const files = { base: library.bases.files(base), artifactPath: library.deltas.path(delta) };
+  const proofs: Proof[] = [];
+  for (const chosen of all) proofs.push(await prepareProof(library, chosen, options));
+  const base = library.bases.files(first.base);
   const partialPath = `${path}.${process.pid}${PARTIAL_SUFFIX}`;
   const withSignal = options.signal === undefined ? {} : { signal: options.signal };
   try {
     await mkdir(dirname(path), { recursive: true });
     options.onStage?.('writing');
-    const exportRequest: ExportRequest = { ...files, partialPath };
-    const { bytes } = (await withRequestChild('model-io', (child) => child.request('export', exportRequest, withSignal))) as ExportResult;
+    const exportRequest: ExportRequest = { base, tasks: all.map(({ task, delta }) => ({ name: task.name, artifactPath: library.deltas.path(delta) })), partialPath };
+    const { bytes, nodes } = (await withRequestChild('model-io', (child) => child.request('export', exportRequest, withSignal))) as ExportResult;
     options.onStage?.('proving');
-    const expected = await ownLogits({ ...files, preparedFolder: prepared.folder, indices, engine: options.engine, threads: options.threads }, options.signal);
-    const parityRequest: ParityRequest = { onnxPath: partialPath, preparedFolder: prepared.folder, indices, preprocessing, expected };
-    const parity = (await withRequestChild('model-io', (child) => child.request('parity', parityRequest, withSignal))) as ParityResult;
-    requireParity(parity);
+    const tasks: ExportTasksOutcome['tasks'] = [];
+    for (const { chosen: { task, delta }, preparedFolder, indices, preprocessing } of proofs) {
+      const output = all.length === 1 ? 'logits' : `logits.${task.name}`;
+      const expected = await ownLogits({ base, artifactPath: library.deltas.path(delta), preparedFolder, indices, engine: options.engine, threads: options.threads }, options.signal);
+      const parityRequest: ParityRequest = { onnxPath: partialPath, output, preparedFolder, indices, preprocessing, expected };
+      const parity = (await withRequestChild('model-io', (child) => child.request('parity', parityRequest, withSignal))) as ParityResult;
+      requireParity(parity);
+      tasks.push({ task: task.name, output, deltaId: delta.id, method: delta.method, parity });
+    }
     await rename(partialPath, path);
-    return { task: task.name, deltaId: delta.id, method: delta.method, path, bytes, parity };
+    return { path, bytes, nodes, tasks };
   } catch (error) {
     throw storageError(error, 'write', path);
   } finally {

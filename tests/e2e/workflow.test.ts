@@ -4,6 +4,7 @@ import { readFileSync, readdirSync, writeFileSync, cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Comparison } from '../../src-main/services/compare-tasks.ts';
+import type { ExportTasksOutcome } from '../../src-main/services/export-task.ts';
 import { BASE_FILE, DRAWINGS, spawnTaps, taps, temporaryFolder, type Outcome } from './run-taps.ts';
 
 function succeeded(outcome: Outcome): Outcome {
@@ -91,6 +92,20 @@ test('from a model file to a proven export', async (t) => {
     assert.deepEqual(readdirSync(join(folder, 'out')), ['things.onnx']);
     const again = await taps('export', 'things', '--out', out, ...at);
     assert.equal(again.code, 3);
+  });
+
+  await t.test('two tasks in one file share what they have in common, and each is proven', async () => {
+    succeeded(await taps('task', 'add', 'again', '--base', 'small', '--images', pictures, ...at));
+    succeeded(await taps('train', 'again', '--method', 'probe', '--epochs', '1', '--seed', '7', ...QUICK, ...at));
+    const out = join(folder, 'out', 'both.onnx');
+    const both = succeeded(await taps('export', 'things', 'again', '--method', 'probe', '--out', out, '--json', ...at)).json as ExportTasksOutcome;
+    assert.deepEqual(both.tasks.map(({ task, output, parity }) => [task, output, parity.images, parity.top1Agreement]), [['things', 'logits.things', 36, 1], ['again', 'logits.again', 36, 1]]);
+    assert.equal(both.nodes.combined, both.nodes.separate / 2 + 3, 'one trunk, two heads, two names');
+    assert.equal(readFileSync(out).length, both.bytes);
+    const twice = await taps('export', 'things', 'things', '--out', join(folder, 'twice.onnx'), ...at);
+    assert.equal(twice.code, 2, twice.err);
+    assert.match(twice.err, /"things" is named twice/);
+    succeeded(await taps('task', 'remove', 'again', ...at));
   });
 
   await t.test('a packed task answers alike in another library, and is refused without its base', async () => {

@@ -1,7 +1,7 @@
 /** @file `taps export`. */
 import { Command, Option } from 'commander';
 import { ENGINE_IDS, type TrainConfig } from '../../contract/training.ts';
-import { exportTask, PARITY_MAX_LOGIT_DIFFERENCE } from '../../services/export-task.ts';
+import { exportTask, exportTasks, PARITY_MAX_LOGIT_DIFFERENCE, type ExportOutcome } from '../../services/export-task.ts';
 import { openLibrary } from '../../services/open-library.ts';
 import { runCommand } from '../context.ts';
 import { formatBytes, formatPercent } from '../format/units.ts';
@@ -20,7 +20,7 @@ interface Options {
 
 export function exportCommand(): Command {
   return new Command('export')
-    .argument('<task>')
+    .argument('<task...>', 'one task, or several of one base: the file then computes once what they have in common')
     .description(`write base and task as one model file, proven in a fresh process on the test pictures (logits within ${PARITY_MAX_LOGIT_DIFFERENCE}, same first class for all)`)
     .addOption(new Option('--format <format>', 'kind of file').choices(['onnx']).default('onnx'))
     .requiredOption('--out <file>', 'file to write, such as flowers.onnx')
@@ -28,11 +28,10 @@ export function exportCommand(): Command {
     .addOption(new Option('--method <method>', 'result of this method [default: the current result]').choices(METHOD_CHOICES))
     .addOption(new Option('--engine <name>', 'what computes the answers to compare with').choices(ENGINE_IDS).default('onnxruntime'))
     .option('--threads <count>', 'CPU threads, 0 = all cores', parseInteger, 0)
-    .action((task: string, options: Options, command: Command) =>
+    .action((tasks: string[], options: Options, command: Command) =>
       runCommand(command, async ({ libraryFolder, terminal, signal }) => {
         using library = openLibrary(libraryFolder, { readOnly: true });
-        const { path, bytes, parity, ...rest } = await exportTask(library, {
-          task,
+        const settings = {
           out: options.out,
           overwrite: options.overwrite === true,
           method: options.method === undefined ? null : methodOf(options.method),
@@ -40,11 +39,26 @@ export function exportCommand(): Command {
           threads: options.threads,
           onDecoded: countDisplay(terminal, 'Decoding pictures'),
           signal,
-        });
+        };
+        const [task = ''] = tasks;
+        if (tasks.length === 1) {
+          const { path, bytes, parity, ...rest } = await exportTask(library, { ...settings, task });
+          terminal.result(`Exported ${rest.task} to ${path} (${formatBytes(bytes)})\n${proofOf('', parity)}`, { ...rest, path, bytes, parity });
+          return;
+        }
+        const outcome = await exportTasks(library, { ...settings, tasks });
+        const { path, bytes, nodes } = outcome;
         terminal.result(
-          `Exported ${rest.task} to ${path} (${formatBytes(bytes)})\nProven on ${parity.images} test pictures in a fresh process: largest logit difference ${parity.maxAbsLogitDiff.toExponential(1)}, same first class ${formatPercent(parity.top1Agreement)}`,
-          { ...rest, path, bytes, parity },
+          [
+            `Exported ${tasks.join(', ')} to ${path} (${formatBytes(bytes)}); ${nodes.combined} operators instead of ${nodes.separate}: the common part is computed once`,
+            ...outcome.tasks.map(({ output, parity }) => proofOf(`${output}: `, parity)),
+          ].join('\n'),
+          outcome,
         );
       }),
     );
+}
+
+function proofOf(prefix: string, { images, maxAbsLogitDiff, top1Agreement }: ExportOutcome['parity']): string {
+  return `${prefix}${prefix === '' ? 'Proven' : 'proven'} on ${images} test pictures in a fresh process: largest logit difference ${maxAbsLogitDiff.toExponential(1)}, same first class ${formatPercent(top1Agreement)}`;
 }
