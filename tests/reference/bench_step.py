@@ -24,7 +24,7 @@ import torchvision
 from torch import nn
 
 from taps_trainer import TapsSettings, TapsTrainer
-from tiny_models import export_onnx
+from tiny_models import VisionTransformer, export_onnx
 
 SEED = 0
 WARM_UP = 2
@@ -32,7 +32,7 @@ WARM_UP = 2
 
 def arguments():
     parser = argparse.ArgumentParser(description='PyTorch side of the benchmark.')
-    parser.add_argument('--model', choices=['resnet18', 'resnet34', 'resnet50'], default='resnet18')
+    parser.add_argument('--model', choices=['resnet18', 'resnet34', 'resnet50', 'densenet121', 'vit-small'], default='resnet18')
     parser.add_argument('--size', type=int, default=64, help='side of the square image in pixels')
     parser.add_argument('--batch', type=int, default=32, help='images per step')
     parser.add_argument('--threads', type=int, default=2)
@@ -43,13 +43,27 @@ def arguments():
     return parser.parse_args()
 
 
-def base_model(name):
+HEADS = {'densenet121': 'classifier', 'vit-small': 'head'}
+
+
+def head_name(name):
+    return HEADS.get(name, 'fc')
+
+
+def make_model(name, size):
+    if name == 'vit-small':
+        # ViT-S/16 (Touvron et al., ICML 2021), for this image size.
+        return VisionTransformer(size, patch=16, width=384, depth=12, heads=6, mlp_ratio=4, classes=1000)
+    return getattr(torchvision.models, name)(weights=None)
+
+
+def base_model(name, size):
     """Random weights of a fixed seed, so that an export and a measurement have the same.
 
     Fresh normalisations are all alike, and the exporter stores equal tensors once: a little noise keeps them apart.
     """
     torch.manual_seed(SEED)
-    model = getattr(torchvision.models, name)(weights=None)
+    model = make_model(name, size)
     with torch.no_grad():
         for value in model.state_dict().values():
             if value.is_floating_point() and value.dim() == 1:
@@ -57,8 +71,10 @@ def base_model(name):
     return model
 
 
-def with_new_head(model, classes):
-    model.fc = nn.Linear(model.fc.in_features, classes)
+def with_new_head(name, size, classes):
+    model = base_model(name, size)
+    head = getattr(model, head_name(name))
+    setattr(model, head_name(name), nn.Linear(head.in_features, classes))
     return model
 
 
@@ -75,13 +91,13 @@ def milliseconds(run, count):
 
 def training(options, images):
     labels = torch.arange(options.batch) % options.classes
-    model = with_new_head(base_model(options.model), options.classes)
-    trainer = TapsTrainer(model, 'fc', TapsSettings())
+    model = with_new_head(options.model, options.size, options.classes)
+    trainer = TapsTrainer(model, head_name(options.model), TapsSettings())
     return lambda: trainer.step([(images, labels)])
 
 
 def inference(options, images):
-    model = with_new_head(base_model(options.model), options.classes).eval()
+    model = with_new_head(options.model, options.size, options.classes).eval()
 
     def run():
         with torch.inference_mode():
@@ -94,7 +110,7 @@ def main():
     load = os.getloadavg()[0]
     torch.set_num_threads(options.threads)
     if options.export:
-        export_onnx(base_model(options.model), options.export, options.size)
+        export_onnx(base_model(options.model, options.size), options.export, options.size)
         print(json.dumps({'export': options.export, 'model': options.model, 'imageSize': options.size, 'classes': 1000}))
         return
     images = torch.randn(options.batch, 3, options.size, options.size, generator=torch.Generator().manual_seed(SEED))

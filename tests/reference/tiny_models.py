@@ -47,7 +47,7 @@ class ConvNet(nn.Module):
 class TransformerBlock(nn.Module):
     """Pre-norm attention and MLP. No bias on qkv: a key's bias has no gradient, and Adam would amplify its rounding noise."""
 
-    def __init__(self, width, heads):
+    def __init__(self, width, heads, mlp_ratio=2):
         super().__init__()
         self.heads = heads
         self.depth = width // heads
@@ -55,8 +55,8 @@ class TransformerBlock(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.proj = nn.Linear(width, width)
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
-        self.fc1 = nn.Linear(width, 2 * width)
-        self.fc2 = nn.Linear(2 * width, width)
+        self.fc1 = nn.Linear(width, mlp_ratio * width)
+        self.fc2 = nn.Linear(mlp_ratio * width, width)
 
     def forward(self, x):
         x = x + self.attention(self.norm1(x))
@@ -73,16 +73,16 @@ class TransformerBlock(nn.Module):
 
 
 class VisionTransformer(nn.Module):
-    """Patches of 4x4, class token, two blocks of width 16 with two heads; nine gated layers."""
+    """Unless told otherwise: patches of 4x4, class token, two blocks of width 16 with two heads; nine gated layers."""
 
-    def __init__(self):
+    def __init__(self, image_size=IMAGE_SIZE, patch=4, width=FEATURES, depth=2, heads=2, mlp_ratio=2, classes=BASE_CLASSES):
         super().__init__()
-        self.patch_embed = nn.Conv2d(3, FEATURES, 4, 4)
-        self.cls_token = nn.Parameter(torch.zeros(1, 1, FEATURES))
-        self.pos_embed = nn.Parameter(torch.zeros(1, (IMAGE_SIZE // 4) ** 2 + 1, FEATURES))
-        self.blocks = nn.ModuleList([TransformerBlock(FEATURES, 2) for _ in range(2)])
-        self.norm = nn.LayerNorm(FEATURES, eps=1e-6)
-        self.head = nn.Linear(FEATURES, BASE_CLASSES)
+        self.patch_embed = nn.Conv2d(3, width, patch, patch)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.zeros(1, (image_size // patch) ** 2 + 1, width))
+        self.blocks = nn.ModuleList([TransformerBlock(width, heads, mlp_ratio) for _ in range(depth)])
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.head = nn.Linear(width, classes)
 
     def forward(self, images):
         x = self.patch_embed(images).flatten(2).transpose(1, 2)
