@@ -6,7 +6,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { FloatTensor, HostTensor } from '../contract/tensors.ts';
-import type { EpochMetrics, TrainConfig } from '../contract/training.ts';
+import type { EpochMetrics } from '../contract/training.ts';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 
@@ -25,17 +25,11 @@ export interface RunPosition {
   partial: { loss: number; correct: number; images: number };
 }
 
-export interface Checkpoint {
-  position: RunPosition;
+/** @typeParam Position where the run is; joint runs have one of their own */
+export interface Checkpoint<Position = RunPosition> {
+  position: Position;
   state: Snapshot;
   best: Snapshot | null;
-}
-
-/** What a run must agree on to be continued. */
-export interface RunIdentity {
-  config: TrainConfig;
-  baseId: string;
-  datasetHash: string;
 }
 
 const KEPT = 2;
@@ -43,8 +37,11 @@ const PATTERN = /^checkpoint-(\d{8})\.safetensors$/;
 const STATE = 'state.';
 const BEST = 'best.';
 
-/** Returns the file's path. Numbers grow with every checkpoint of the run. */
-export async function saveCheckpoint(folder: string, number: number, identity: RunIdentity, { position, state, best }: Checkpoint): Promise<string> {
+/**
+ * Returns the file's path. Numbers grow with every checkpoint of the run.
+ * @param identity what the run must agree on to be continued (configuration, base, dataset); survives JSON, compared as text
+ */
+export async function saveCheckpoint<Position = RunPosition>(folder: string, number: number, identity: object, { position, state, best }: Checkpoint<Position>): Promise<string> {
   const tensors = new Map<string, HostTensor>();
   const add = (prefix: string, snapshot: Snapshot): void => {
     for (const [name, { shape, data }] of snapshot) tensors.set(prefix + name, { dtype: 'float32', shape, data });
@@ -77,9 +74,9 @@ async function listCheckpoints(folder: string): Promise<{ file: string; number: 
  * The newest readable checkpoint, or null when there is none.
  * @throws TapsError `run-incompatible` when it belongs to another configuration, base or dataset
  */
-export async function loadCheckpoint(folder: string, identity: RunIdentity): Promise<(Checkpoint & { number: number }) | null> {
+export async function loadCheckpoint<Position = RunPosition>(folder: string, identity: object): Promise<(Checkpoint<Position> & { number: number }) | null> {
   for (const { file, number } of await listCheckpoints(folder)) {
-    const read = await readCheckpoint(join(folder, file)).catch(() => undefined);
+    const read = await readCheckpoint<Position>(join(folder, file)).catch(() => undefined);
     if (read === undefined) continue;
     if (read.identity !== JSON.stringify(identity)) {
       throw new TapsError('run-incompatible', `The checkpoint ${file} was made with another configuration, base or dataset.`, 'Start a new run, or use the settings of the interrupted one.');
@@ -89,7 +86,7 @@ export async function loadCheckpoint(folder: string, identity: RunIdentity): Pro
   return null;
 }
 
-async function readCheckpoint(path: string): Promise<{ identity: string; checkpoint: Checkpoint }> {
+async function readCheckpoint<Position>(path: string): Promise<{ identity: string; checkpoint: Checkpoint<Position> }> {
   const { tensors, metadata } = readSafetensors(await readFile(path));
   const state: Snapshot = new Map();
   const best: Snapshot = new Map();
@@ -98,7 +95,7 @@ async function readCheckpoint(path: string): Promise<{ identity: string; checkpo
     if (name.startsWith(STATE)) state.set(name.slice(STATE.length), { shape, data });
     else if (name.startsWith(BEST)) best.set(name.slice(BEST.length), { shape, data });
   }
-  const position = JSON.parse(metadata['taps.position'] ?? '') as RunPosition;
+  const position = JSON.parse(metadata['taps.position'] ?? '') as Position;
   return { identity: metadata['taps.identity'] ?? '', checkpoint: { position, state, best: best.size === 0 ? null : best } };
 }
 
