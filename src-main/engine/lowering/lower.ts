@@ -47,29 +47,24 @@ export function lowerTrace(name: string, trace: Trace, constants: Record<string,
     });
   }
   const outputs: Graph['outputs'] = [];
+  const made = new Set(emit.nodes.flatMap((node) => node.outputs));
+  const renamed = new Map<string, string>();
   for (const [outputName, value] of trace.outputs) {
-    renameOutput(emit.nodes, nameOf(value), outputName, trace);
-    // A second output of the same value is a copy of this one.
+    const own = nameOf(value);
+    // Another value, computed alike, may have been an output already.
+    const from = renamed.get(own) ?? own;
+    // The node that makes the value takes the output's name, which costs nothing; an input, a constant or another output is copied.
+    if (made.has(from)) renamed.set(from, outputName);
+    else emit.nodes.push({ name: `copy_${outputName}`, op: 'Identity', inputs: [from], outputs: [outputName], attributes: {} });
     names.set(value.id, outputName);
     outputs.push({ name: outputName, dtype: 'float32', shape: [...value.shape] });
   }
+  const finalName = (name: string): string => renamed.get(name) ?? name;
+  for (const node of emit.nodes) {
+    node.outputs = node.outputs.map(finalName);
+    node.inputs = node.inputs.map(finalName);
+  }
   return { name, inputs, outputs, nodes: pruned(emit.nodes, outputs.map((output) => output.name)), initializers: emit.initializers, metadata: {} };
-}
-
-/**
- * Gives an output its own name: the node that makes the value is renamed, which costs nothing; a value that is an input, a
- * constant or an output already is copied.
- */
-function renameOutput(nodes: GraphNode[], from: string, to: string, trace: Trace): void {
-  const producer = trace.outputs.has(from) ? undefined : nodes.find((node) => node.outputs.includes(from));
-  if (producer === undefined) {
-    nodes.push({ name: `copy_${to}`, op: 'Identity', inputs: [from], outputs: [to], attributes: {} });
-    return;
-  }
-  for (const node of nodes) {
-    node.outputs = node.outputs.map((name) => (name === from ? to : name));
-    node.inputs = node.inputs.map((name) => (name === from ? to : name));
-  }
 }
 
 function constantName(emit: Emitter, value: TraceValue): string {
