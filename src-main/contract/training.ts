@@ -1,5 +1,6 @@
 /** @file Configuration, progress and result of a training run: shared by the command line, the trainer and the library. */
 import { z } from 'zod';
+import { budgetSchema, pathSchema } from './budget.ts';
 import type { FloatTensor } from './tensors.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
@@ -21,6 +22,10 @@ export const trainConfigSchema = z.strictObject({
   engine: z.enum(ENGINE_IDS).default('onnxruntime'),
   /** λ of the sparsity penalty (λ/L)·Σ|s|, L = number of gated layers. 0..1000. Larger closes more layers. */
   lambda: z.number().min(0).max(1000).default(1),
+  /** Asked for instead of λ, which is then adapted while the task is learnt; `lambda` has no effect. Absent: λ as given. */
+  budget: budgetSchema.optional(),
+  /** One run over several λ, weak to strong, with a result for each; `lambda` has no effect. Absent: one λ. */
+  path: pathSchema.optional(),
   /** τ: a layer is open while its score s ≥ τ. 0..1. */
   threshold: z.number().min(0).max(1).default(0.1),
   /** Start value of every score; above τ, so that every layer starts open. −1..2. */
@@ -163,6 +168,40 @@ export interface Evaluation {
   confusion: number[][];
 }
 
+/** How a run came by its bytes when it had a budget. */
+export interface BudgetReport {
+  /** The limit in bytes of the stored task. */
+  limitBytes: number;
+  /** What the chosen layers take by the budget's count, with names and numbers of the file rounded up. */
+  bytes: number;
+  /** Bytes with no layer open: no budget below is possible. */
+  leastBytes: number;
+  /** Bytes with every layer open. */
+  mostBytes: number;
+  /** The multiplier of the bytes (λ in λ·Σ (n_l/n)·|s_l|) when the gates were fixed. */
+  lambda: number;
+  /** Optimiser step at which the gates were fixed. */
+  fixedAtStep: number;
+  /** Layers that were closed, and opened, to hold the limit and to use it. */
+  closed: number;
+  opened: number;
+}
+
+/** One level of a path: a result of its own. */
+export interface PathLevel {
+  /** From 0, the weakest penalty. */
+  level: number;
+  lambda: number;
+  /** Epoch of the run whose weights were kept for it. */
+  epoch: number;
+  openLayers: number;
+  /** Size of its task file. */
+  bytes: number;
+  validation: Evaluation;
+  /** Looked at once, after the level's epoch was chosen. */
+  test: Evaluation;
+}
+
 /** What a finished run reports beside its artefact. */
 export interface TrainResult {
   epochs: EpochMetrics[];
@@ -175,4 +214,9 @@ export interface TrainResult {
   engine: string;
   /** A person ended the run before its last epoch; absent otherwise. */
   endedEarly?: true;
+  /** Of a run with a budget of bytes. */
+  budget?: BudgetReport;
+  /** Of a path, all its levels; `validation`, `test` and `bestEpoch` are then those of `chosenLevel`. */
+  levels?: PathLevel[];
+  chosenLevel?: number;
 }

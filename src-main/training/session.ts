@@ -2,13 +2,17 @@
 import { TapsError } from '../contract/errors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import { elementCount, type FloatTensor } from '../contract/tensors.ts';
-import type { LayerState, TaskArtifact, TrainConfig, WeightTransform } from '../contract/training.ts';
+import type { LayerState, TaskArtifact, TrainConfig } from '../contract/training.ts';
 import type { CompiledStep, Engine, EngineState } from '../engine/types.ts';
 import type { BaseModel } from '../graph/types.ts';
 import { evaluateStepSpec } from './steps/evaluate-step.ts';
-import { BASE_PREFIX, deltaName, HEAD_BIAS, HEAD_WEIGHT, initialState, makePlan, partEntries, SCORES, valueName, type TrainPlan } from './steps/plan.ts';
+import { BASE_PREFIX, initialState, makePlan, SCORES, type TrainPlan } from './steps/plan.ts';
 import { accumulateStepSpec, applyStepSpec, trainStepSpec } from './steps/train-step.ts';
+import { layerStates, storedBytes, taskArtifact } from './task-artifact.ts';
 import type { Batch, StepHyperparameters, StepOutcome, TrainingSession } from './types.ts';
+
+/** How far below τ a score goes whose layer is closed by hand: as far as the published start value is above it. */
+const CLOSED_BELOW = 0.05;
 
 export interface SessionOptions {
   engine: Engine;
@@ -60,7 +64,7 @@ class EngineSession implements TrainingSession {
     const rates = {
       learningRate: Float32Array.of(hyper.learningRate),
       scoreLearningRate: Float32Array.of(hyper.scoreLearningRate),
-      penalty: Float32Array.of(this.#plan.gated.length === 0 ? 0 : hyper.lambda / this.#plan.gated.length),
+      penalty: this.#penalties(hyper),
     };
     const feeds = { images: batch.images, labels: batch.labels };
     const accumulating = this.config.accumulate > 1;
@@ -74,6 +78,14 @@ class EngineSession implements TrainingSession {
     return { loss: loss[0] ?? Number.NaN, logits };
   }
 
+  /** The penalty's slope on each score: λ/L as published, or λ·n_l/n. */
+  #penalties({ lambda, penalty = 'layers' }: StepHyperparameters): Float32Array {
+    const sizes = this.#plan.gated.map(({ shape }) => elementCount(shape));
+    const all = sizes.reduce((sum, size) => sum + size, 0);
+    const slopes = sizes.map((size) => (penalty === 'layers' ? lambda / sizes.length : (lambda * size) / all));
+    return Float32Array.from(slopes.length === 0 ? [0] : slopes);
+  }
+
   async evaluateStep(images: Float32Array): Promise<Float32Array> {
     const results = await this.#steps.at(-1)?.run({ images });
     if (results?.['logits'] === undefined) throw new Error('The evaluation step returned nothing.');
@@ -85,11 +97,18 @@ class EngineSession implements TrainingSession {
     return layerStates(this.#plan, scores);
   }
 
+  async setGates(open: readonly boolean[]): Promise<void> {
+    const layers = await this.layers();
+    const threshold = Math.fround(this.#plan.config.threshold);
+    const scores = layers.map(({ score, open: isOpen }, layer) => {
+      const wanted = open[layer] === true;
+      return wanted === isOpen ? (score ?? 0) : threshold - (wanted ? 0 : CLOSED_BELOW);
+    });
+    this.#state.write(SCORES, Float32Array.from(scores));
+  }
+
   async openBytes(): Promise<number> {
-    const own = [...this.#plan.trained, ...this.#plan.statistics].filter(({ role }) => role !== 'gated');
-    const fixed = own.reduce((sum, { shape }) => sum + elementCount(shape), 0) + this.classes * (this.#plan.base.head.features + 1);
-    const adapted = new Map(this.#plan.adapted.map(({ parameter, by }) => [parameter.name, by.storedBytes]));
-    return (await this.layers()).reduce((sum, { name, open, parameters }) => sum + (open ? (adapted.get(name) ?? 4 * parameters) : 0), 4 * fixed);
+    return storedBytes(this.#plan, await this.layers());
   }
 
   async snapshot(): Promise<Map<string, FloatTensor>> {
@@ -116,53 +135,13 @@ class EngineSession implements TrainingSession {
 
   artifactOf(snapshot: Map<string, FloatTensor>): TaskArtifact {
     const { baseId, classNames, preprocessing } = this.#options;
-    const get = (name: string): FloatTensor => {
-      const tensor = snapshot.get(name);
-      if (tensor === undefined) throw new TapsError('run-incompatible', `The checkpoint lacks ${name}.`, 'Start the run again without --resume.');
-      return tensor;
-    };
-    const layers = layerStates(this.#plan, this.#plan.gated.length === 0 ? new Float32Array() : get(SCORES).data);
-    const open = layers.filter((layer) => layer.open);
-    const deltas = new Map(this.#plan.gated.length === 0 ? [] : open.map(({ name }) => [name, get(deltaName(name))]));
-    const transforms = new Map<string, WeightTransform>();
-    for (const layer of this.#plan.adapted) {
-      const { name } = layer.parameter;
-      const change = layer.by.stored(Object.fromEntries(partEntries(layer).map(([part, entry]) => [part, get(entry)])));
-      if (change.kind === 'delta') deltas.set(name, change.delta);
-      else transforms.set(name, change);
-    }
-    return {
-      method: this.config.method,
-      baseId,
-      classNames,
-      layers,
-      deltas,
-      replaced: new Map([...this.#plan.trained, ...this.#plan.statistics].map(({ name }) => [name, get(valueName(name))])),
-      transforms,
-      head: { weight: get(HEAD_WEIGHT), bias: get(HEAD_BIAS) },
-      preprocessing: { ...preprocessing, imageSize: this.imageSize },
-    };
+    return taskArtifact(this.#plan, { baseId, classNames, preprocessing: { ...preprocessing, imageSize: this.imageSize } }, snapshot);
   }
 
   dispose(): void {
     for (const step of this.#steps) step.dispose();
     this.#state.dispose();
   }
-}
-
-/** All layers that could be gated, whatever the method: open where the method changes them. */
-function layerStates(plan: TrainPlan, scores: Float32Array): LayerState[] {
-  if (plan.gated.length > 0) {
-    return plan.gated.map(({ name, shape }, layer) => {
-      const score = scores[layer] ?? 0;
-      return { name, parameters: elementCount(shape), score, open: score >= Math.fround(plan.config.threshold) };
-    });
-  }
-  const changed = new Set([...plan.trained, ...plan.adapted.map(({ parameter }) => parameter)].map(({ name }) => name));
-  return plan.base.parameters
-    .filter(({ role }) => role === 'gated')
-    .sort((a, b) => a.nodeIndex - b.nodeIndex)
-    .map(({ name, shape }) => ({ name, parameters: elementCount(shape), score: null, open: changed.has(name) }));
 }
 
 function sameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {

@@ -12,8 +12,10 @@ export interface Batch {
 export interface StepHyperparameters {
   learningRate: number;
   scoreLearningRate: number;
-  /** λ during the penalty phase, 0 in warm-up; the session divides by the number of gated layers. */
+  /** λ during the penalty phase, 0 in warm-up. */
   lambda: number;
+  /** What λ weighs: every layer alike, (λ/L)·Σ|s| as published (the default), or by its share of the weights, λ·Σ (n_l/n)·|s_l|. */
+  penalty?: 'layers' | 'weights';
 }
 
 export interface StepOutcome {
@@ -38,6 +40,8 @@ export interface TrainingSession {
   evaluateStep(images: Float32Array): Promise<Float32Array>;
   /** Gated layers with current scores, forward order. */
   layers(): Promise<LayerState[]>;
+  /** Opens exactly the layers that are told, by moving the scores of the others (and theirs) across τ as little as needed. */
+  setGates(open: readonly boolean[]): Promise<void>;
   /** Float32 bytes the task would take now, without file header. */
   openBytes(): Promise<number>;
   /** Complete trainable state by name (weights, scores, statistics, optimiser moments, step counters): a checkpoint's content. */

@@ -34,7 +34,10 @@ export function stepConstants(plan: TrainPlan): Record<string, FloatTensor> {
   return Object.fromEntries(plan.frozen.map(({ name }) => [name, baseValue(plan.base, name)]));
 }
 
-const HYPERPARAMETERS = { learningRate: [], scoreLearningRate: [], penalty: [] } as const;
+/** Numbers that change with the step; `penalty` is the penalty's slope on each score. */
+export function hyperparameters(plan: TrainPlan): Record<string, readonly number[]> {
+  return { learningRate: [], scoreLearningRate: [], penalty: [Math.max(1, plan.gated.length)] };
+}
 
 /** Forward, backward and update in one program (no accumulation). Results: loss [], logits [N, classes]. */
 export function trainStepSpec(plan: TrainPlan, shape: StepShape): StepSpec {
@@ -44,7 +47,7 @@ export function trainStepSpec(plan: TrainPlan, shape: StepShape): StepSpec {
   const statistics = plan.statistics.map(({ name }) => valueName(name));
   return {
     name: 'train',
-    feeds: { ...batchFeeds(plan, shape), ...HYPERPARAMETERS },
+    feeds: { ...batchFeeds(plan, shape), ...hyperparameters(plan) },
     reads: [...moved, ...own, ...statistics, ...baseEntries(plan)],
     writes: [...moved, ...own, ...statistics],
     results: ['loss', 'logits'],
@@ -95,7 +98,7 @@ export function applyStepSpec(plan: TrainPlan): StepSpec {
   const own = plan.config.optimizer === 'adamw' ? [OPTIMIZER_STEP] : [];
   return {
     name: 'apply',
-    feeds: { ...HYPERPARAMETERS },
+    feeds: { ...hyperparameters(plan) },
     reads: [...moved, ...own, ...sums],
     writes: [...moved, ...own, ...sums],
     results: [],
@@ -114,19 +117,25 @@ function frozenLayout(plan: TrainPlan): { layout?: 'nchw' } {
   return changesTrunk(plan) ? {} : { layout: 'nchw' };
 }
 
-function batchFeeds(plan: TrainPlan, { batchSize, imageSize }: StepShape): Record<string, readonly number[]> {
+export function batchFeeds(plan: TrainPlan, { batchSize, imageSize }: StepShape): Record<string, readonly number[]> {
   return { images: [batchSize, 3, imageSize, imageSize], labels: [batchSize, plan.classes] };
 }
 
-function optimizerEntries(plan: TrainPlan, name: string): string[] {
+/** The optimiser's own entries for one that it moves. */
+export function optimizerEntries(plan: TrainPlan, name: string): string[] {
   if (plan.config.optimizer === 'adamw') return [momentumName(name), secondMomentName(name)];
   return plan.config.momentum > 0 ? [momentumName(name)] : [];
 }
 
-interface Outcome {
+export interface Outcome {
+  /** Mean cross-entropy, []. */
   loss: Tensor;
+  /** [N, classes]. */
   logits: Tensor;
+  /** Of every optimised entry, without the penalty. */
   gradients: [string, Tensor][];
+  /** G = dL/dw with respect to the effective weight of every gated and reparameterised layer, by parameter name. */
+  weightGradients: Map<string, Tensor>;
   statistics: NamedTensors;
 }
 
@@ -134,7 +143,7 @@ interface Outcome {
  * Differentiates the mean cross-entropy with respect to the effective weights, then splits G = dL/dw of every gated layer:
  * dL/dδ = 1[s ≥ τ]·G and dL/ds = ⟨G, δ⟩ (straight-through estimator), and G of every reparameterised layer as its method says.
  */
-function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Parameters<StepSpec['program']>[0]): Outcome {
+export function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Parameters<StepSpec['program']>[0]): Outcome {
   const masks = gateMasks(plan, state);
   const weights = gatedWeights(plan, masks, state);
   const values = ownValues(plan.trained, state);
@@ -188,7 +197,9 @@ function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }: Param
   for (const { name } of plan.trained) gradients.push([valueName(name), need(byName.get(name))]);
   gradients.push([HEAD_WEIGHT, need(byName.get(HEAD_WEIGHT))], [HEAD_BIAS, need(byName.get(HEAD_BIAS))]);
   if (scoreGradients.length > 0) gradients.push([SCORES, scoreGradients.length === 1 ? need(scoreGradients[0]) : tf.concat(scoreGradients, 0)]);
-  return { loss: value, logits: release(need(kept.logits)), gradients, statistics };
+  const layers = [...plan.gated, ...plan.adapted.map(({ parameter }) => parameter)];
+  const weightGradients = new Map(layers.map(({ name }) => [name, need(byName.get(name))]));
+  return { loss: value, logits: release(need(kept.logits)), gradients, weightGradients, statistics };
 }
 
 /** A tensor kept across the tape's own scope becomes an ordinary one of the caller's scope. */
@@ -198,8 +209,8 @@ function release(tensor: Tensor): Tensor {
   return copy;
 }
 
-/** Adds (λ/L)·sign(s), the gradient of the sparsity penalty; feed `penalty` is λ/L, 0 in warm-up. */
-function addPenalty(plan: TrainPlan, gradients: Map<string, Tensor>, state: NamedTensors, feeds: NamedTensors): void {
+/** Adds p·sign(s), the gradient of the sparsity penalty Σ p_l·|s_l|; feed `penalty` is p: λ/L for every layer as published, 0 in warm-up. */
+export function addPenalty(plan: TrainPlan, gradients: Map<string, Tensor>, state: NamedTensors, feeds: NamedTensors): void {
   const data = gradients.get(SCORES);
   if (data === undefined) return;
   gradients.set(SCORES, tf.add(data, tf.mul(tf.sign(entry(state, SCORES)), entry(feeds, 'penalty'))));

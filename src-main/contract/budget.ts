@@ -1,0 +1,28 @@
+/** @file What a person asks for instead of a penalty: a limit on a task's bytes, or on what it loses against full fine-tuning. */
+import { z } from 'zod';
+
+/** What a weight of an open layer will take once it is stored. 32 is float32, as a run writes it; less when it is compressed afterwards. */
+const bitsPerWeight = z.number().min(1).max(32).default(32);
+
+/**
+ * - `bytes`: the task's file takes at most so many.
+ * - `share`: at most this fraction of a full copy of the network with the task's head.
+ * - `accuracy`: the smallest task whose validation accuracy is at most `points` percentage points below `reference`, that of a full
+ *   fine-tuning of the same task on the same validation pictures, 0..1. Chosen among the levels of a path.
+ */
+export const budgetSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('bytes'), bytes: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER), bitsPerWeight }),
+  z.strictObject({ kind: z.literal('share'), share: z.number().positive().max(1), bitsPerWeight }),
+  z.strictObject({ kind: z.literal('accuracy'), points: z.number().min(0).max(100), reference: z.number().min(0).max(1) }),
+]);
+export type Budget = z.infer<typeof budgetSchema>;
+
+/** Levels of a path: λ of each, rising. The weakest comes first, every level starts from the one before. */
+export const pathSchema = z.strictObject({
+  lambdas: z
+    .array(z.number().positive().max(1000))
+    .min(2)
+    .max(64)
+    .refine((lambdas) => lambdas.every((lambda, level) => level === 0 || lambda > (lambdas[level - 1] ?? 0)), 'must rise from level to level'),
+});
+export type PathPlan = z.infer<typeof pathSchema>;
