@@ -51,6 +51,21 @@ export interface ArchiveRecord {
   leftOut: QuarantinedImage[];
 }
 
+export interface ArchivePart {
+  name: string;
+  maxBytes: number;
+  required: boolean;
+}
+
+/** An archive of these files and no others. */
+export interface UnpackPartsRequest {
+  /** A zip file. */
+  archive: string;
+  /** Exists and is empty. */
+  folder: string;
+  parts: ArchivePart[];
+}
+
 export interface HashFileRequest {
   path: string;
 }

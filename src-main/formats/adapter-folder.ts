@@ -16,7 +16,7 @@ import { decodeTaskFile } from './task-file.ts';
 
 export const ADAPTER_FILES = { weights: 'adapter_model.safetensors', config: 'taps_config.json', card: 'README.md' } as const;
 /** A configuration holds two names and a few numbers. */
-const MAX_CONFIG_BYTES = 1024 * 1024;
+export const MAX_CONFIG_BYTES = 1024 * 1024;
 
 const configSchema = z.object({
   taps_format: z.literal('1'),
@@ -61,37 +61,51 @@ function configOf(artifact: TaskArtifact, bytes: Uint8Array, taskName: string, b
   };
 }
 
+export interface AdapterOptions {
+  /** A task file, stored as it is. */
+  artifactBytes: Uint8Array;
+  taskName: string;
+  baseName: string;
+  /** 0..1 */
+  testAccuracy: number | null;
+}
+
 /**
- * Writes a new folder; it appears complete or not at all.
- * @param options.artifactBytes a task file, stored as it is
- * @throws TapsError `already-exists`, `model-malformed`, `disk-full`, `io-failed`
+ * The three files of a packed task, by name.
+ * @throws TapsError `model-malformed`
  */
-export async function packAdapter(
-  folder: string,
-  options: { artifactBytes: Uint8Array; taskName: string; baseName: string; testAccuracy: number | null },
-  fileSystem: FileSystem = nodeFileSystem,
-): Promise<AdapterConfig> {
-  const target = resolve(folder);
-  const { artifactBytes, taskName, baseName, testAccuracy } = options;
+export function adapterFiles({ artifactBytes, taskName, baseName, testAccuracy }: AdapterOptions): { config: AdapterConfig; files: { name: string; bytes: Uint8Array }[] } {
   const artifact = decodeTaskFile(artifactBytes);
   const config = configOf(artifact, artifactBytes, taskName, baseName, testAccuracy);
+  const text = new TextEncoder();
+  const files = [
+    { name: ADAPTER_FILES.weights, bytes: artifactBytes },
+    { name: ADAPTER_FILES.config, bytes: text.encode(`${JSON.stringify(config, null, 2)}\n`) },
+    { name: ADAPTER_FILES.card, bytes: text.encode(adapterCard({ taskName, baseName, testAccuracy, sizeBytes: artifactBytes.length }, artifact)) },
+  ];
+  return { config, files };
+}
+
+/**
+ * Writes a new folder; it appears complete or not at all.
+ * @throws TapsError `already-exists`, `model-malformed`, `disk-full`, `io-failed`
+ */
+export async function packAdapter(folder: string, options: AdapterOptions, fileSystem: FileSystem = nodeFileSystem): Promise<AdapterConfig> {
+  const target = resolve(folder);
+  const { config, files } = adapterFiles(options);
   if ((await fileSystem.sizeOf(target)) !== null) throw new TapsError('already-exists', `${target} exists already.`, 'Give a folder that does not exist yet.');
   const partial = join(dirname(target), `.${basename(target)}-${String(process.pid)}${PARTIAL_SUFFIX}`);
-  const text = new TextEncoder();
   let written = partial;
   try {
     await fileSystem.remove(partial);
     await fileSystem.makeFolder(partial);
-    await writeFileAtomic(join(partial, ADAPTER_FILES.weights), artifactBytes, fileSystem);
-    await writeFileAtomic(join(partial, ADAPTER_FILES.config), text.encode(`${JSON.stringify(config, null, 2)}\n`), fileSystem);
-    const card = adapterCard({ taskName, baseName, testAccuracy, sizeBytes: artifactBytes.length }, artifact);
-    await writeFileAtomic(join(partial, ADAPTER_FILES.card), text.encode(card), fileSystem);
+    for (const { name, bytes } of files) await writeFileAtomic(join(partial, name), bytes, fileSystem);
     await fileSystem.rename(partial, target);
     written = target;
     await fileSystem.syncFolder(dirname(target));
   } catch (error) {
     await fileSystem.remove(written).catch(() => undefined);
-    throw storageError(error, 'write', target, artifactBytes.length);
+    throw storageError(error, 'write', target, options.artifactBytes.length);
   }
   return config;
 }

@@ -1,4 +1,4 @@
-/** @file Use-case: a folder or CSV of pictures becomes a task on a base. */
+/** @file Use-case: a folder, CSV or zip of pictures becomes a task on a base. */
 import type { DatasetManifest, QuarantinedImage } from '../contract/dataset.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { TaskRecord } from '../contract/records.ts';
@@ -6,6 +6,7 @@ import { manifestHash } from '../data/build-manifest.ts';
 import { reviseManifest } from '../data/revise-manifest.ts';
 import { scanDataset } from '../data/scan.ts';
 import { checkName } from '../library/names.ts';
+import { locateImages } from './locate-images.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
 
@@ -13,13 +14,15 @@ export interface AddTaskOptions {
   name: string;
   /** Name or id. */
   base: string;
-  /** Folder with a sub-folder per class (perhaps below train/, val/, test/), or a CSV with file_name and label. */
+  /** Folder with a sub-folder per class (perhaps below train/, val/, test/), a CSV with file_name and label, or a zip archive of either. */
   images: string;
   /** Of the drawn splits. */
   seed: number;
   /** Share of each class, 0..0.5, drawn where the folder has no such split. */
   validation: number;
   test: number;
+  /** In bytes; total 0 while the archive is looked at. */
+  onUnpacked?: CountProgress | undefined;
   onHashed?: CountProgress | undefined;
   onDecoded?: CountProgress | undefined;
   signal?: AbortSignal | undefined;
@@ -35,10 +38,12 @@ export async function addTask(library: Library, options: AddTaskOptions): Promis
   const base = library.bases.get(options.base);
   refuseTakenName(library, options.name);
   if (validation + test >= 1) throw new TapsError('invalid-config', `Validation ${validation} and test ${test} leave no pictures for training.`, 'Choose smaller shares, such as 0.15 each.');
-  const scanned = await scanDataset(options.images, { seed, validation, test, ...(onHashed === undefined ? {} : { onProgress: onHashed }), ...(signal === undefined ? {} : { signal }) });
+  const { path, leftOut } = await locateImages(library, options.images, { onUnpacked: (_stage, done, total) => options.onUnpacked?.(done, total), signal });
+  const scanned = await scanDataset(path, { seed, validation, test, ...(onHashed === undefined ? {} : { onProgress: onHashed }), ...(signal === undefined ? {} : { signal }) });
   const { quarantined } = await prepareDataset(library, scanned, base.preprocessing, { onProgress: options.onDecoded, signal });
-  const manifest = withoutUnreadable(scanned, quarantined);
-  requireSplits(manifest);
+  const readable = withoutUnreadable(scanned, quarantined);
+  requireSplits(readable);
+  const manifest = { ...readable, quarantined: byPath([...readable.quarantined, ...leftOut]) };
   const dataset = library.datasets.add(manifest);
   const task = library.tasks.add({ name: options.name, baseId: base.id, datasetId: dataset.id, classNames: manifest.classes });
   return { task, manifest };
@@ -83,8 +88,11 @@ export function withoutUnreadable(manifest: DatasetManifest, unreadable: readonl
   const images = manifest.images.filter(({ path }) => !paths.has(path));
   const empty = manifest.classes.find((_name, label) => !images.some((image) => image.label === label));
   if (empty !== undefined) throw new TapsError('dataset-invalid', `The class ${empty} has no readable picture (${unreadable[0]?.path ?? ''}: ${unreadable[0]?.reason ?? ''}).`, `Put readable pictures into ${empty}/ or remove the folder.`);
-  const quarantined = [...manifest.quarantined, ...unreadable].sort((a, b) => (a.path < b.path ? -1 : 1));
-  return { ...manifest, images, quarantined, hash: manifestHash(manifest.classes, images) };
+  return { ...manifest, images, quarantined: byPath([...manifest.quarantined, ...unreadable]), hash: manifestHash(manifest.classes, images) };
+}
+
+function byPath(images: QuarantinedImage[]): QuarantinedImage[] {
+  return images.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 /** Selection needs validation pictures, the reported accuracy needs test pictures. */

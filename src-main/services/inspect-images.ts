@@ -1,8 +1,6 @@
 /** @file Use-case: everything about pictures before they become a dataset. Nothing is recorded in the library. */
-import { stat } from 'node:fs/promises';
-import { extname } from 'node:path';
 import type { FindTwinsResult } from '../codec/protocol.ts';
-import type { DatasetManifest, QuarantinedImage, Split } from '../contract/dataset.ts';
+import type { DatasetManifest, Split } from '../contract/dataset.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { TwinGroup } from '../contract/studio/images.ts';
@@ -12,9 +10,9 @@ import { countPerClass, judgeTwins } from '../data/twins.ts';
 import { similarWarnings, warningsOf } from '../data/warnings.ts';
 import { withRequestChild } from '../supervisor/request-child.ts';
 import { withoutUnreadable } from './add-task.ts';
+import { locateImages } from './locate-images.ts';
 import type { Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
-import { isArchive, unpackIntoLibrary } from './unpack-archive.ts';
 
 export interface InspectOptions {
   /** Absolute: a folder with a sub-folder per class, a CSV with file_name and label, or a zip archive of either. */
@@ -47,7 +45,8 @@ export async function inspectImages(library: Library, options: InspectOptions): 
   const { preprocessing, validation, test, seed, onProgress, signal } = options;
   if (validation + test >= 1) throw new TapsError('invalid-config', `Validation ${String(validation)} and test ${String(test)} leave no pictures for training.`, 'Choose smaller shares, such as 0.15 each.');
   stopIfCancelled(signal);
-  const { path, leftOut } = await locate(library, options);
+  const label = { reading: 'Reading the archive', unpacking: 'Unpacking the archive' };
+  const { path, leftOut } = await locateImages(library, options.source, { onUnpacked: (stage, done, total) => onProgress?.(label[stage], done, total), signal });
   const report = (label: string) => (done: number, total: number) => onProgress?.(label, done, total);
   const scanned = await scanDataset(path, { seed, validation, test, onProgress: report('Reading the pictures'), ...(signal === undefined ? {} : { signal }) });
   const { folder, quarantined } = await prepareDataset(library, scanned, preprocessing, { onProgress: report('Decoding the pictures'), signal });
@@ -66,23 +65,6 @@ export async function inspectImages(library: Library, options: InspectOptions): 
     perClass: countPerClass(images, classes.length),
     totalBytes: images.reduce((sum, { bytes }) => sum + bytes, 0),
   };
-}
-
-/** The folder or table to list. */
-async function locate(library: Library, { source, onProgress, signal }: InspectOptions): Promise<{ path: string; leftOut: QuarantinedImage[] }> {
-  const info = await stat(source).catch(() => undefined);
-  if (info === undefined) throw new TapsError('not-found', `There is nothing at ${source}.`, 'Check that the drive is connected and the path is right, and choose it again.');
-  if (info.isDirectory()) return { path: source, leftOut: [] };
-  if (await isArchive(source)) {
-    const label = { reading: 'Reading the archive', unpacking: 'Unpacking the archive' };
-    const { folder, leftOut } = await unpackIntoLibrary(library, source, { onStage: (stage, done, total) => onProgress?.(label[stage], done, total), signal });
-    return { path: folder, leftOut };
-  }
-  if (!info.isFile() || extname(source).toLowerCase() !== '.csv') {
-    const advice = extname(source).toLowerCase() === '.zip' ? 'The archive may be cut off or of another kind: copy it again, or unpack it and choose the folder.' : 'Choose a folder with a sub-folder per class, a CSV with file_name and label, or a zip archive of either.';
-    throw new TapsError('dataset-invalid', `${source} is neither a folder nor a CSV table nor a zip archive.`, advice);
-  }
-  return { path: source, leftOut: [] };
 }
 
 function stopIfCancelled(signal: AbortSignal | undefined): void {

@@ -15,6 +15,7 @@ const FILES_OF: Readonly<Record<FilePurpose, ReadonlySet<string> | null>> = {
   model: new Set(['.onnx', '.json']),
   'images-file': new Set(['.csv', '.zip']),
   pictures: PICTURES,
+  task: new Set(['.taps']),
   'model-folder': null,
   'images-folder': null,
   'task-folder': null,

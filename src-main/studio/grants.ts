@@ -52,6 +52,7 @@ function contentOf(path: string, isFolder: boolean): Grant['content'] {
   }
   const extension = extname(path).toLowerCase();
   if (extension === '.onnx' || basename(path).toLowerCase() === 'model.json') return 'model';
+  if (extension === '.taps') return 'task';
   return extension === '.zip' || extension === '.csv' ? 'images' : 'other';
 }
 

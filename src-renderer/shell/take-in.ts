@@ -1,6 +1,7 @@
 /** @file What is done with files that arrive from outside: dropped on the window, double-clicked, given on the command line. */
 import type { Grant } from '../../src-main/contract/studio/common.ts';
 import type { App } from '../state/app.svelte.ts';
+import { takeInTask } from '../state/take-in-task.ts';
 import { text } from '../text/index.ts';
 
 /** @param kind what they are, where that is known already */
@@ -12,13 +13,6 @@ export function takeIn(app: App, grants: readonly Grant[], onimport: (file: Gran
   else if (content === 'model') onimport(first);
   else if (content === 'images') startTask(app, first);
   else app.toasts.show({ kind: 'bad', message: text.library.unknownDrop(first.name), advice: text.library.unknownDropAdvice });
-}
-
-async function takeInTask(app: App, folder: Grant): Promise<void> {
-  const task = await app.attempt(() => app.studio.request('task.unpack', { folder: folder.token }));
-  if (task === undefined) return;
-  app.toasts.show({ kind: 'good', message: text.library.takenIn(task.name) });
-  app.router.go(`/task/${task.id}/export`);
 }
 
 /** The wizard takes the pictures when it opens. */

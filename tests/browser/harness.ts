@@ -15,25 +15,31 @@ export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 export class BrowserStudio {
-  readonly folder = mkdtempSync(join(tmpdir(), 'taps-browser-'));
+  readonly folder: string;
   readonly browser: Browser;
   /** What the page itself reported as wrong; a flow that ends must leave it empty. */
   readonly pageErrors: string[] = [];
   #studio: Studio | null = null;
   #server: LoopbackServer | null = null;
+  readonly #kept: boolean;
 
-  private constructor(browser: Browser) {
+  private constructor(browser: Browser, folder: string | undefined) {
     this.browser = browser;
+    this.#kept = folder !== undefined;
+    this.folder = folder ?? mkdtempSync(join(tmpdir(), 'taps-browser-'));
   }
 
-  /** Or a reason to skip, in words. */
-  static async open(): Promise<BrowserStudio | string> {
+  /**
+   * Or a reason to skip, in words.
+   * @param folder of library and settings, kept afterwards; a temporary one by default
+   */
+  static async open(folder?: string): Promise<BrowserStudio | string> {
     const builder = (await import(new URL('../../src-main/bin/build-window.mjs', import.meta.url).href)) as { buildWindow: (root: string, node: string) => Promise<number> };
     const code = await builder.buildWindow(ROOT, process.execPath);
     if (code !== 0) throw new Error(`The window could not be built (exit code ${String(code)}).`);
     const browser = await launchChromium();
     if (typeof browser === 'string') return browser;
-    const opened = new BrowserStudio(browser);
+    const opened = new BrowserStudio(browser, folder);
     await opened.start();
     return opened;
   }
@@ -84,7 +90,7 @@ export class BrowserStudio {
   async close(): Promise<void> {
     await this.stop();
     await this.browser.close();
-    rmSync(this.folder, { recursive: true, force: true });
+    if (!this.#kept) rmSync(this.folder, { recursive: true, force: true });
   }
 }
 

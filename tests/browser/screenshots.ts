@@ -1,6 +1,7 @@
 /**
  * @file Pictures of every screen with real data, for the README and for looking at: `npm run screenshots`.
- * Learns the sample tasks with four methods first, which takes a few minutes.
+ * Learns the sample tasks with four methods first, which takes a few minutes; TAPS_SCREENSHOT_HOME names a folder that keeps what
+ * was learnt for the next time.
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,62 +9,76 @@ import type { Page } from 'playwright-core';
 import { trainConfigSchema, type MethodId } from '../../src-main/contract/training.ts';
 import { BrowserStudio, goTo, ROOT } from './harness.ts';
 
-const OUT = join(ROOT, 'docs', 'screenshots');
+const OUT = process.env['TAPS_SCREENSHOT_OUT'] ?? join(ROOT, 'docs', 'screenshots');
 const SIZES = [[1280, 800], [1000, 700]] as const;
 const THEMES = ['light', 'dark'] as const;
-const EPOCHS = Number(process.env['TAPS_SCREENSHOT_EPOCHS'] ?? 12);
+const EPOCHS = Number(process.env['TAPS_SCREENSHOT_EPOCHS'] ?? 18);
 const RUNS: readonly { method: MethodId; learningRate: number; lambda?: number }[] = [
   { method: 'full-fine-tuning', learningRate: 0.05 },
   { method: 'linear-probe', learningRate: 0.1 },
+  { method: 'norm-head', learningRate: 0.1 },
   { method: 'taps', learningRate: 0.05, lambda: 0.3 },
   { method: 'taps', learningRate: 0.05, lambda: 1 },
 ];
+const SAMPLES = [['drawings', 'Drawings'], ['emoji', 'Emoji']] as const;
 
-const studio = await BrowserStudio.open();
-if (typeof studio === 'string') {
-  console.error(`error: ${studio}`);
-  process.exit(5);
-}
 mkdirSync(OUT, { recursive: true });
 
-async function settle(page: Page): Promise<void> {
-  await page.waitForTimeout(900);
+async function openStudio(folder?: string): Promise<BrowserStudio> {
+  const opened = await BrowserStudio.open(folder);
+  if (typeof opened !== 'string') return opened;
+  console.error(`error: ${opened}`);
+  process.exit(5);
 }
 async function shoot(page: Page, name: string, theme: string, width: number): Promise<void> {
-  await settle(page);
+  await page.waitForTimeout(900);
   await page.screenshot({ path: join(OUT, `${name}-${theme}-${String(width)}.png`) });
 }
-async function whenIdle(): Promise<void> {
-  if (typeof studio === 'string') return;
-  while ((await studio.ask('run.list', {})).some(({ status }) => status === 'running' || status === 'queued')) await new Promise((resolve) => setTimeout(resolve, 300));
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 200));
 }
 
 /** The welcome, before there is anything. */
+const empty = await openStudio();
 for (const theme of THEMES) {
-  await studio.ask('settings.change', { theme });
+  await empty.ask('settings.change', { theme });
   for (const [width, height] of SIZES) {
-    const page = await studio.page(width, height);
+    const page = await empty.page(width, height);
     await shoot(page, 'welcome', theme, width);
     await page.close();
   }
 }
+await empty.close();
+
+const studio = await openStudio(process.env['TAPS_SCREENSHOT_HOME']);
 await studio.ask('settings.change', { welcomed: true });
 const base = await studio.ask('base.importEmbedded', { operationId: 'shots-import' });
+const known = (await studio.ask('library.overview', {})).tasks;
 const tasks: string[] = [];
-for (const sample of ['drawings', 'emoji']) {
-  const found = await studio.ask('images.inspect', { source: { kind: 'sample', id: sample }, baseId: base.id, seed: 0, validation: 0.15, test: 0.15, operationId: `shots-inspect-${sample}` });
-  const task = await studio.ask('task.create', { name: sample === 'drawings' ? 'Drawings' : 'Emoji', baseId: base.id, inspectionId: found.id, excluded: [], operationId: `shots-create-${sample}` });
-  await studio.ask('task.update', { id: task.id, tags: ['sample'] });
+for (const [sample, name] of SAMPLES) {
+  const task = known.find((candidate) => candidate.name === name) ?? (await learn(sample, name));
   tasks.push(task.id);
-  for (const { method, learningRate, lambda = 1 } of RUNS) await studio.ask('run.start', { taskId: task.id, config: trainConfigSchema.parse({ method, learningRate, lambda, epochs: EPOCHS, warmupEpochs: Math.min(3, Math.floor(EPOCHS / 4)), batchSize: 16, seed: 1 }) });
 }
-await whenIdle();
-const [first = ''] = tasks;
+
+async function learn(sample: string, name: string): Promise<{ id: string }> {
+  const found = await studio.ask('images.inspect', { source: { kind: 'sample', id: sample }, baseId: base.id, seed: 0, validation: 0.15, test: 0.15, operationId: `shots-inspect-${sample}` });
+  const task = await studio.ask('task.create', { name, baseId: base.id, inspectionId: found.id, excluded: [], operationId: `shots-create-${sample}` });
+  await studio.ask('task.update', { id: task.id, tags: ['sample'] });
+  for (const { method, learningRate, lambda = 1 } of RUNS) {
+    await studio.ask('run.start', { taskId: task.id, config: trainConfigSchema.parse({ method, learningRate, lambda, epochs: EPOCHS, warmupEpochs: Math.min(3, Math.floor(EPOCHS / 4)), batchSize: 16, seed: 1 }) });
+  }
+  await until(async () => !(await studio.ask('run.list', {})).some(({ status }) => status === 'running' || status === 'queued'));
+  return task;
+}
+
+/** One run that is going, and one that waits. */
+const [first = '', second = ''] = tasks;
 const config = trainConfigSchema.parse({ method: 'taps', learningRate: 0.05, epochs: 40, batchSize: 16, seed: 2 });
-const going = await studio.ask('run.start', { taskId: first, config });
-await studio.ask('run.start', { taskId: tasks[1] ?? first, config });
-while ((await studio.ask('run.show', { runId: going.id })).epochs.length < 8) await new Promise((resolve) => setTimeout(resolve, 200));
-await studio.ask('run.pause', { runId: going.id });
+const begun = (await studio.ask('run.list', {})).find(({ status }) => status === 'interrupted');
+const going = begun === undefined ? await studio.ask('run.start', { taskId: first, config }) : await studio.ask('run.resume', { runId: begun.id });
+await studio.ask('run.start', { taskId: second, config });
+await until(async () => (await studio.ask('run.show', { runId: going.id })).epochs.length >= 12);
+await until(async () => (await studio.ask('run.pause', { runId: going.id })).paused);
 
 for (const theme of THEMES) {
   await studio.ask('settings.change', { theme });

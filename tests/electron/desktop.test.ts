@@ -1,9 +1,11 @@
 /** @file The shell of the desktop app: one instance, files from outside, menus, a window that is remembered, a page that crashes. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { filesIn } from '../../src-main/electron/command-line.ts';
 import { readWindowState, visibleState } from '../../src-main/electron/window-state.ts';
 import { openLibrary } from '../../src-main/services/open-library.ts';
@@ -117,6 +119,12 @@ test('a library that another program holds is a state of the studio, and can be 
 test('words of a command line: what is there, but no options and not the app', () => {
   const found = filesIn(['electron', '--no-sandbox', '.', 'package.json', '', 'not-there', '-x', 'src-main'], ROOT.replace(/\/$/u, ''), ROOT.replace(/[\\/]$/u, ''));
   assert.deepEqual(found.map((path) => path.slice(ROOT.length)), ['package.json', 'src-main']);
+  // As desktops on Linux hand over what was double-clicked.
+  const folder = mkdtempSync(join(tmpdir(), 'taps words '));
+  const file = join(folder, 'Grüße & more.taps');
+  writeFileSync(file, 'x');
+  assert.deepEqual(filesIn(['app', pathToFileURL(file).href, 'file://other-host/x.taps', 'file:///%zz'], '/', '/app'), [file]);
+  rmSync(folder, { recursive: true });
 });
 
 test('a remembered place counts when its title bar can be taken hold of', () => {

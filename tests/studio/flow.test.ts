@@ -1,6 +1,6 @@
 /** @file From an empty library to a proven export, through the studio's requests alone, with real children. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { operation, quickConfig, StudioPlace, type StudioHarness } from './harness.ts';
@@ -92,10 +92,24 @@ test('base, pictures, task, run, result, mistakes, prediction, comparison, expor
   assert.deepEqual(await ask('app.reveal', { what: 'export', id: exported.id }), { displayPath: exported.displayPath, shown: false });
 
   const packed = await ask('task.pack', { id: task.id, folder: null });
-  assert.ok(packed.bytes > 0 && existsSync(packed.displayPath));
-  const folder = await harness.studio.grants.add(packed.displayPath);
-  const unpacked = await ask('task.unpack', { folder: folder.token, name: 'From a friend' });
+  assert.equal(packed.displayPath, join(place.folder, 'home', 'exports', 'Drawn things.taps'));
+  assert.equal(packed.bytes, statSync(packed.displayPath).size);
+  const asFolder = await ask('task.pack', { id: task.id, folder: null, form: 'folder' });
+  assert.deepEqual([asFolder.displayPath, existsSync(join(asFolder.displayPath, 'taps_config.json'))], [join(place.folder, 'home', 'exports', 'Drawn things-task'), true]);
+  assert.match((await ask('task.pack', { id: task.id, folder: null })).displayPath, /Drawn things-2\.taps$/u);
+  const packedFile = await harness.studio.grants.add(packed.displayPath);
+  assert.deepEqual([packedFile.kind, packedFile.content], ['file', 'task']);
+  const unpacked = await ask('task.unpack', { source: packedFile.token, name: 'From a friend' });
   assert.equal(unpacked.images, 0);
+
+  // Sent to someone whose library is empty: the base comes with the program.
+  const friend = await place.start({ libraryFolder: join(place.folder, 'friend') });
+  const received = await friend.ask('task.unpack', { source: (await friend.studio.grants.add(packed.displayPath)).token });
+  assert.deepEqual([received.name, received.baseName, received.current?.bytes], ['Drawn things', base.name, compared.points[0]?.bytes]);
+  writeFileSync(join(place.folder, 'cut.taps'), readFileSync(packed.displayPath).subarray(0, 3000));
+  const refusal = await friend.refusal('task.unpack', { source: (await friend.studio.grants.add(join(place.folder, 'cut.taps'))).token });
+  assert.equal(refusal.code, 'model-malformed');
+  assert.match(refusal.message, /cut\.taps is not a packed task/u);
   assert.equal((await harness.refusal('run.start', { taskId: unpacked.id, config: quickConfig() })).code, 'dataset-invalid');
   assert.deepEqual(harness.studio.recent().map(({ name }) => name), ['From a friend', 'Drawn things']);
   assert.equal(harness.studio.busy(), false);

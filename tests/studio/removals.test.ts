@@ -89,7 +89,7 @@ test('the name of a removed task is free at once', async (t) => {
   const { task } = await ids(harness);
   const packed = await harness.ask('task.pack', { id: task, folder: null });
   const { token } = await harness.studio.grants.add(packed.displayPath);
-  assert.equal((await harness.refusal('task.unpack', { folder: token, name: 'animals' })).code, 'already-exists');
+  assert.equal((await harness.refusal('task.unpack', { source: token, name: 'animals' })).code, 'already-exists');
   await harness.ask('removal.start', { kind: 'task', id: task });
-  assert.equal((await harness.ask('task.unpack', { folder: token, name: 'animals' })).name, 'animals');
+  assert.equal((await harness.ask('task.unpack', { source: token, name: 'animals' })).name, 'animals');
 });

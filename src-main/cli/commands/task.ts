@@ -8,7 +8,7 @@ import { runCommand } from '../context.ts';
 import { formatFacts, formatTable } from '../format/table.ts';
 import { formatBytes, formatPercent, formatTime } from '../format/units.ts';
 import { parseFraction, parseInteger } from '../options/parse.ts';
-import { countDisplay } from '../output/progress.ts';
+import { byteDisplay, countDisplay } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { wordOfMethod } from '../options/train-options.ts';
 import { addPackCommands } from './task-pack.ts';
@@ -27,9 +27,9 @@ export function taskCommand(): Command {
   const task = new Command('task').description('what is learnt on a base: classes and their pictures');
   task
     .command('add <name>')
-    .description('add a task from a folder with one sub-folder per class (perhaps below train/, val/, test/) or from a CSV with file_name,label')
+    .description('add a task from a folder with one sub-folder per class (perhaps below train/, val/, test/), from a CSV with file_name,label, or from a zip of either')
     .requiredOption('--base <name>', 'base to learn on')
-    .requiredOption('--images <path>', 'folder or CSV file')
+    .requiredOption('--images <path>', 'folder, CSV file or zip archive')
     .option('--seed <number>', 'start of the random numbers that draw the splits', parseInteger, 0)
     .option('--validation <share>', 'share of each class for validation where there is no such folder (0 to 0.5)', parseFraction, 0.15)
     .option('--test <share>', 'share of each class for the test where there is no such folder (0 to 0.5)', parseFraction, 0.15)
@@ -39,6 +39,7 @@ export function taskCommand(): Command {
         const { task: record, manifest } = await addTask(library, {
           name,
           ...options,
+          onUnpacked: byteDisplay(terminal, 'Unpacking the archive'),
           onHashed: countDisplay(terminal, 'Reading pictures'),
           onDecoded: countDisplay(terminal, 'Decoding pictures'),
           signal,

@@ -35,6 +35,13 @@ export function epochLine(metrics: EpochMetrics, epochs: number, totalLayers: nu
   return parts.join(' · ');
 }
 
+/** Progress of work that is measured in bytes; total 0 while it is not known. Shown on a terminal only. */
+export function byteDisplay(terminal: Terminal, label: string): (done: number, total: number) => void {
+  return (done, total) => {
+    terminal.live(total === 0 ? label : `${bar(done / total)} ${label}: ${formatBytes(done)} of ${formatBytes(total)}`);
+  };
+}
+
 /** Progress of work that is counted: images decoded, files hashed. Shown on a terminal only. */
 export function countDisplay(terminal: Terminal, label: string): (done: number, total: number) => void {
   return (done, total) => {

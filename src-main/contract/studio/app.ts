@@ -69,7 +69,7 @@ export interface FolderListing {
   omitted: number;
 }
 
-export const FILE_PURPOSES = ['model', 'model-folder', 'images-folder', 'images-file', 'pictures', 'task-folder', 'export-folder', 'library-folder'] as const;
+export const FILE_PURPOSES = ['model', 'model-folder', 'images-folder', 'images-file', 'pictures', 'task', 'task-folder', 'export-folder', 'library-folder'] as const;
 export type FilePurpose = (typeof FILE_PURPOSES)[number];
 
 export const APP_REQUESTS = {

@@ -5,7 +5,7 @@ import type { LibraryStatus, Settings } from './app.ts';
 import { answer, type Grant } from './common.ts';
 import type { RunView } from './runs.ts';
 
-export const MENU_COMMANDS = ['new-task', 'import-base', 'import-task', 'go-library', 'go-training', 'go-compare', 'go-settings', 'find', 'shortcuts'] as const;
+export const MENU_COMMANDS = ['new-task', 'import-base', 'import-task', 'import-task-folder', 'go-library', 'go-training', 'go-compare', 'go-settings', 'find', 'shortcuts'] as const;
 export type MenuCommand = (typeof MENU_COMMANDS)[number];
 
 export const STUDIO_EVENTS = {

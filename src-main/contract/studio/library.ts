@@ -114,7 +114,8 @@ export const LIBRARY_REQUESTS = {
   /** Hidden at once, removed for good after `undoMs`. `removal.undo` brings it back until then. */
   'removal.start': request(z.strictObject({ kind: z.enum(['base', 'task', 'run']), id: idSchema }), answer<{ removalId: string; undoMs: number; name: string }>()),
   'removal.undo': request(z.strictObject({ removalId: idSchema }), answer<{ restored: boolean }>()),
-  /** Writes the task as a portable adapter folder into the granted folder. */
-  'task.pack': request(z.strictObject({ id: idSchema, deltaId: idSchema.optional(), folder: tokenSchema.nullable() }), answer<{ displayPath: string; bytes: number; exportId: string }>()),
-  'task.unpack': request(z.strictObject({ folder: tokenSchema, name: nameSchema.optional() }), answer<TaskCard>()),
+  /** Writes the task into the granted folder: as one file (.taps) or as an adapter folder. */
+  'task.pack': request(z.strictObject({ id: idSchema, deltaId: idSchema.optional(), folder: tokenSchema.nullable(), form: z.enum(['file', 'folder']).default('file') }), answer<{ displayPath: string; bytes: number; exportId: string }>()),
+  /** `source`: a file or folder that was packed. */
+  'task.unpack': request(z.strictObject({ source: tokenSchema, name: nameSchema.optional() }), answer<TaskCard>()),
 } as const;

@@ -7,6 +7,7 @@ const titles: Record<FilePurpose, string> = {
   'images-folder': 'Choose a folder of pictures',
   'images-file': 'Choose a zip or CSV file',
   pictures: 'Choose pictures',
+  task: 'Choose a packed task',
   'task-folder': 'Choose the folder of a packed task',
   'export-folder': 'Choose where to save',
   'library-folder': 'Choose a folder for the library',

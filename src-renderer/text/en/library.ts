@@ -46,7 +46,7 @@ export const library = {
   alreadyThere: (name: string): string => `The library has this base already: ${name}`,
   takenIn: (name: string): string => `Took in ${name}`,
   unknownDrop: (name: string): string => `${name} is nothing the studio can use`,
-  unknownDropAdvice: 'Drop a folder, zip or CSV of pictures, an .onnx or model.json file, or the folder of a packed task.',
+  unknownDropAdvice: 'Drop a folder, zip or CSV of pictures, an .onnx or model.json file, or a packed task (.taps).',
   importTitle: 'Import a base',
   importName: 'Name',
   preprocessing: 'How pictures become input',
