@@ -64,7 +64,8 @@ export type TrainerEvent =
   | { kind: 'checkpoint'; path: string; epoch: number; step: number }
   | { kind: 'paused' }
   | { kind: 'resumed' }
-  | { kind: 'done'; artifactPath: string; result: TrainResult }
+  /** `levelPaths`: of a path, the files of `result.levels` in their order, one of which is `artifactPath`. */
+  | { kind: 'done'; artifactPath: string; result: TrainResult; levelPaths?: string[] }
   | { kind: 'cancelled'; checkpointPath: string | null }
   /** logits is row-major [indices.length, classes]. */
   | { kind: 'predicted'; logits: Float32Array; classes: number; evaluation: Evaluation | null }

@@ -6,9 +6,10 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { FloatTensor, HostTensor } from '../contract/tensors.ts';
-import type { EpochMetrics } from '../contract/training.ts';
+import type { EpochMetrics, PathLevel } from '../contract/training.ts';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
+import type { RegimeMemory } from '../training/regime.ts';
 
 export type Snapshot = Map<string, FloatTensor>;
 
@@ -23,6 +24,10 @@ export interface RunPosition {
   bestEpoch: number | null;
   /** Sums over the steps of the unfinished epoch. */
   partial: { loss: number; correct: number; images: number };
+  /** What the regime remembers; absent where there is nothing. */
+  regime?: RegimeMemory;
+  /** Levels of a path that are finished; their files are in the run's folder. */
+  levels?: PathLevel[];
 }
 
 /** @typeParam Position where the run is; joint runs have one of their own */

@@ -1,7 +1,7 @@
 /** @file The training loop: epochs, validation, selection, checkpoints, pause, cancel and an early end. All numerics are behind the session. */
 import { TapsError } from '../contract/errors.ts';
 import { elementCount } from '../contract/tensors.ts';
-import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
+import type { EpochMetrics, Evaluation, PathLevel, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import { argMax } from '../core/metrics.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../core/batching.ts';
@@ -9,14 +9,18 @@ import type { PreparedSet } from '../data/prepared-set.ts';
 import type { Checkpoint, RunPosition, Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
 import { evaluateSplit } from './evaluate.ts';
-import { hyperparametersAt, optimizerStepsPerEpoch } from '../training/schedule.ts';
-import { isBetter, isEligible } from '../training/selection.ts';
+import { chooseLevel } from '../training/choose-level.ts';
+import type { Regime } from '../training/regime.ts';
+import { optimizerStepsPerEpoch } from '../training/schedule.ts';
+import { isBetter } from '../training/selection.ts';
 import type { Batch, TrainingSession } from '../training/types.ts';
 
 export interface LoopOptions {
   session: TrainingSession;
   data: PreparedSet;
   config: TrainConfig;
+  /** What the run is after; made with what the checkpoint remembers. */
+  regime: Regime;
   preprocessing: Preprocessing;
   control: LoopControl;
   /** Continue from here. */
@@ -25,6 +29,8 @@ export interface LoopOptions {
   save(checkpoint: Checkpoint): Promise<void>;
   onProgress(progress: TrainProgress): void;
   onEpoch(metrics: EpochMetrics): void;
+  /** Stores a finished level of a path; durable when it resolves. Returns the size of its file. */
+  saveLevel(level: number, kept: Snapshot): Promise<number>;
   /** Training is over; the kept epoch is about to be evaluated. */
   onEvaluation?(): void;
   /** Seconds between checkpoints inside a long epoch. */
@@ -34,11 +40,17 @@ export interface LoopOptions {
 
 export interface LoopOutcome {
   result: TrainResult;
-  best: Snapshot;
+  /** What was kept; null for a path, whose levels are stored already. */
+  best: Snapshot | null;
 }
 
 const PROGRESS_INTERVAL_MS = 200;
 const SMOOTHING = 0.9;
+
+/** Optimiser steps of one pass over the training pictures. */
+export function stepsPerEpochOf(data: PreparedSet, config: TrainConfig): number {
+  return optimizerStepsPerEpoch(batchesPerEpoch(data.indicesOf('train').length, config.batchSize), config.accumulate);
+}
 
 /** @throws TapsError `cancelled` after saving a checkpoint, `non-finite` with the last good checkpoint kept, `dataset-invalid` */
 export async function runTraining(options: LoopOptions): Promise<LoopOutcome> {
@@ -69,7 +81,7 @@ class TrainingLoop {
     // Without a validation split the training images must do; results say how many images stood behind a figure.
     this.#validation = validation.length > 0 ? validation : this.#train;
     if (this.#train.length === 0) throw new TapsError('dataset-invalid', 'No training picture could be decoded.', 'Check the files; taps task show lists what was left out.');
-    this.#stepsPerEpoch = optimizerStepsPerEpoch(batchesPerEpoch(this.#train.length, config.batchSize), config.accumulate);
+    this.#stepsPerEpoch = stepsPerEpochOf(data, config);
     this.#pixels = elementCount([3, session.imageSize, session.imageSize]);
     this.#position = start?.position ?? { epoch: 0, step: 0, seconds: 0, epochs: [], bestEpoch: null, partial: { loss: 0, correct: 0, images: 0 } };
     this.#best = start?.best ?? null;
@@ -77,15 +89,20 @@ class TrainingLoop {
   }
 
   async run(): Promise<LoopOutcome> {
-    const { config, control, session } = this.#options;
-    while (this.#position.epoch < config.epochs) {
+    const { control, regime, session } = this.#options;
+    while (this.#position.epoch < regime.epochs) {
       // With nothing to keep yet, one more step makes the present state an epoch of its own.
-      if (control.finishing && this.#best !== null) {
+      if (control.finishing && this.#hasResult()) {
         this.#cut = true;
         break;
       }
       await this.#epoch();
     }
+    return regime.lambdas === null ? this.#result() : this.#pathResult();
+  }
+
+  async #result(): Promise<LoopOutcome> {
+    const { session } = this.#options;
     const best = this.#best;
     const bestEpoch = this.#position.bestEpoch;
     if (best === null || bestEpoch === null) throw new TapsError('internal', 'No epoch was selected.', '');
@@ -93,13 +110,53 @@ class TrainingLoop {
     session.restore(best);
     const validation = await this.#evaluate(this.#validation);
     const test = await this.#evaluate(this.#options.data.indicesOf('test'));
-    const { epochs } = this.#position;
-    return { best, result: { epochs, bestEpoch, validation, test, seconds: this.#seconds(), engine: this.#options.engine, ...(this.#cut ? { endedEarly: true } : {}) } };
+    return { best, result: { ...this.#common(), bestEpoch, validation, test } };
+  }
+
+  /** Of a path: everything was evaluated and stored when its level ended. */
+  #pathResult(): LoopOutcome {
+    const levels = this.#position.levels ?? [];
+    const chosen = chooseLevel(levels, this.#options.config.budget);
+    if (chosen === undefined) throw new TapsError('internal', 'No level was finished.', '');
+    const { level, epoch, validation, test } = chosen;
+    return { best: null, result: { ...this.#common(), bestEpoch: epoch, validation, test, levels, chosenLevel: level } };
+  }
+
+  #common(): Pick<TrainResult, 'epochs' | 'seconds' | 'engine' | 'endedEarly'> {
+    return { epochs: this.#position.epochs, seconds: this.#seconds(), engine: this.#options.engine, ...(this.#cut ? { endedEarly: true } : {}) };
+  }
+
+  /** Whether there is something to keep when a person ends the run now. */
+  #hasResult(): boolean {
+    return this.#options.regime.lambdas === null ? this.#best !== null : (this.#position.levels ?? []).length > 0;
+  }
+
+  /** Optimiser steps since the start of the run. */
+  #globalStep(): number {
+    return this.#position.epoch * this.#stepsPerEpoch + this.#position.step;
+  }
+
+  /** Evaluates and stores what was kept of a level, then goes on from the present state. */
+  async #endLevel(level: number): Promise<void> {
+    const { regime, session } = this.#options;
+    const { bestEpoch } = this.#position;
+    const kept = this.#best;
+    if (kept === null || bestEpoch === null) throw new TapsError('internal', `No epoch of level ${String(level)} was selected.`, '');
+    const present = await session.snapshot();
+    session.restore(kept);
+    const validation = await this.#evaluate(this.#validation);
+    const test = await this.#evaluate(this.#options.data.indicesOf('test'));
+    const openLayers = (await session.layers()).filter(({ open }) => open).length;
+    session.restore(present);
+    const bytes = await this.#options.saveLevel(level, kept);
+    const done: PathLevel = { level, lambda: regime.lambdas?.[level] ?? 0, epoch: bestEpoch, openLayers, bytes, validation, test };
+    this.#position = { ...this.#position, levels: [...(this.#position.levels ?? []), done], bestEpoch: null };
+    this.#best = null;
   }
 
   /** One epoch; its rest is dropped when a person ends training and an earlier epoch can be kept. */
   async #epoch(): Promise<void> {
-    const { config, control, session } = this.#options;
+    const { config, control, regime, session } = this.#options;
     const { epoch } = this.#position;
     const order = epochOrder(this.#train.length, config.seed, epoch);
     const epochStart = performance.now();
@@ -107,8 +164,9 @@ class TrainingLoop {
       await this.#optimizerStep(order);
       await this.#betweenSteps();
       if (!control.finishing || this.#position.step === this.#stepsPerEpoch) continue;
-      if (this.#best !== null) return;
+      if (this.#hasResult()) return;
       this.#cut = true;
+      await regime.settle(this.#globalStep(), session);
       break;
     }
     const { partial } = this.#position;
@@ -123,18 +181,20 @@ class TrainingLoop {
       validationAccuracy: validation.accuracy,
       openLayers: layers.filter((layer) => layer.open).length,
       openBytes: await session.openBytes(),
-      learningRate: hyperparametersAt(config, epoch * this.#stepsPerEpoch, this.#stepsPerEpoch).learningRate,
+      learningRate: regime.hyperparameters(epoch * this.#stepsPerEpoch).learningRate,
       seconds: (performance.now() - epochStart) / 1000,
       scores: gated.map((layer) => layer.score ?? 0),
     };
-    if (control.finishing && epoch < config.epochs - 1) this.#cut = true;
-    const last = epoch === config.epochs - 1 || this.#cut;
+    if (control.finishing && epoch < regime.epochs - 1) this.#cut = true;
+    const last = epoch === regime.epochs - 1 || this.#cut;
     const incumbent = this.#position.epochs.find((other) => other.epoch === this.#position.bestEpoch);
-    if ((isEligible(epoch, config) && isBetter(metrics, incumbent)) || (last && this.#best === null)) {
+    if ((regime.eligible(epoch) && isBetter(metrics, incumbent)) || (last && this.#best === null)) {
       this.#best = await this.#finiteSnapshot();
       this.#position.bestEpoch = epoch;
     }
     this.#position = { ...this.#position, epoch: epoch + 1, step: 0, epochs: [...this.#position.epochs, metrics], partial: { loss: 0, correct: 0, images: 0 } };
+    const ended = regime.levelEndingWith(epoch);
+    if (ended !== null || (this.#cut && regime.lambdas !== null)) await this.#endLevel(ended ?? this.#position.levels?.length ?? 0);
     this.#options.onEpoch(metrics);
     // A shortened epoch is no place to go on from.
     if (!this.#cut) await this.#checkpoint();
@@ -142,9 +202,11 @@ class TrainingLoop {
 
   /** One optimiser step: `accumulate` micro-batches. */
   async #optimizerStep(order: Uint32Array): Promise<void> {
-    const { config, session } = this.#options;
+    const { config, regime, session } = this.#options;
     const { epoch, step, partial } = this.#position;
-    const hyper = hyperparametersAt(config, epoch * this.#stepsPerEpoch + step, this.#stepsPerEpoch);
+    const optimizerStep = this.#globalStep();
+    await regime.before(optimizerStep, session);
+    const hyper = regime.hyperparameters(optimizerStep);
     for (let micro = 0; micro < config.accumulate; micro++) {
       const positions = trainingBatch(order, config.batchSize, step * config.accumulate + micro);
       const { batch, labels } = this.#batch(positions, epoch);
@@ -165,6 +227,7 @@ class TrainingLoop {
       this.#imagesSinceStart += labels.length;
       this.#smoothedLoss = this.#smoothedLoss === null ? loss : SMOOTHING * this.#smoothedLoss + (1 - SMOOTHING) * loss;
     }
+    if (regime.watches) regime.after(optimizerStep, await session.layers());
     this.#position.step++;
   }
 
@@ -200,7 +263,8 @@ class TrainingLoop {
 
   async #checkpoint(): Promise<void> {
     const state = await this.#finiteSnapshot();
-    await this.#options.save({ position: { ...this.#position, seconds: this.#seconds() }, state, best: this.#best });
+    const regime = this.#options.regime.memory();
+    await this.#options.save({ position: { ...this.#position, seconds: this.#seconds(), ...(regime === null ? {} : { regime }) }, state, best: this.#best });
     this.#lastCheckpoint = performance.now();
   }
 
@@ -232,16 +296,16 @@ class TrainingLoop {
   }
 
   async #progress(): Promise<TrainProgress> {
-    const { config, session } = this.#options;
-    const { epoch, step, epochs, partial } = this.#position;
+    const { config, regime, session } = this.#options;
+    const { epoch, epochs, partial } = this.#position;
     const layers = await session.layers();
-    const steps = config.epochs * this.#stepsPerEpoch;
-    const done = epoch * this.#stepsPerEpoch + step;
+    const steps = regime.epochs * this.#stepsPerEpoch;
+    const done = this.#globalStep();
     const elapsed = (performance.now() - this.#startedAt) / 1000;
     const stepsHere = this.#imagesSinceStart / (config.batchSize * config.accumulate);
     return {
       epoch,
-      epochs: config.epochs,
+      epochs: regime.epochs,
       step: done,
       steps,
       loss: this.#smoothedLoss ?? 0,

@@ -9,13 +9,15 @@ import { encodeTaskFile } from '../formats/task-file.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import { loadCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
-import { runTraining } from './loop.ts';
+import { runTraining, stepsPerEpochOf } from './loop.ts';
+import { makeRegime } from './make-regime.ts';
 import { createTrainingSession } from '../training/session.ts';
 import { loadBase } from '../bases/load-base.ts';
 
 /** Sends every event but the last word (`done`, `cancelled`, `failed`) itself. */
 export async function runTrainJob(job: TrainJob, control: LoopControl, send: (event: TrainerEvent) => void): Promise<TrainerEvent> {
   const { config, runFolder } = job;
+  const levelPath = (level: number): string => join(runFolder, `level-${String(level).padStart(2, '0')}.safetensors`);
   send({ kind: 'stage', stage: 'loading' });
   await mkdir(runFolder, { recursive: true });
   const base = await loadBase(job.base);
@@ -28,12 +30,14 @@ export async function runTrainJob(job: TrainJob, control: LoopControl, send: (ev
     const identity = { config, baseId: job.base.baseId, datasetHash: job.datasetHash };
     const start = job.resume ? await loadCheckpoint(runFolder, identity) : null;
     let number = start?.number ?? 0;
+    const { regime, report } = await makeRegime({ config, base, session, stepsPerEpoch: stepsPerEpochOf(data, config), memory: start?.position.regime ?? null });
     for (const metrics of start?.position.epochs ?? []) send({ kind: 'epoch', metrics });
     send({ kind: 'stage', stage: 'training' });
     const { result, best } = await runTraining({
       session,
       data,
       config,
+      regime,
       preprocessing,
       control,
       start,
@@ -41,6 +45,11 @@ export async function runTrainJob(job: TrainJob, control: LoopControl, send: (ev
       async save(checkpoint) {
         const path = await saveCheckpoint(runFolder, ++number, identity, checkpoint);
         send({ kind: 'checkpoint', path, epoch: checkpoint.position.epoch, step: checkpoint.position.step });
+      },
+      async saveLevel(level, kept) {
+        const bytes = encodeTaskFile(session.artifactOf(kept));
+        await writeFileAtomic(levelPath(level), bytes);
+        return bytes.length;
       },
       onEvaluation: () => {
         send({ kind: 'stage', stage: 'evaluating' });
@@ -53,10 +62,15 @@ export async function runTrainJob(job: TrainJob, control: LoopControl, send: (ev
       },
     });
     send({ kind: 'stage', stage: 'saving' });
+    if (best === null) {
+      await removeCheckpoints(runFolder);
+      return { kind: 'done', artifactPath: levelPath(result.chosenLevel ?? 0), result, levelPaths: (result.levels ?? []).map(({ level }) => levelPath(level)) };
+    }
+    const artifact = session.artifactOf(best);
     const artifactPath = join(runFolder, 'task.safetensors');
-    await writeFileAtomic(artifactPath, encodeTaskFile(session.artifactOf(best)));
+    await writeFileAtomic(artifactPath, encodeTaskFile(artifact));
     await removeCheckpoints(runFolder);
-    return { kind: 'done', artifactPath, result };
+    return { kind: 'done', artifactPath, result: { ...result, ...report(artifact.layers) } };
   } finally {
     session.dispose();
     engine.dispose();

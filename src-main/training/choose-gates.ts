@@ -1,0 +1,26 @@
+/** @file The hard projection onto a budget: which layers stay open. */
+import { knapsack } from '../core/knapsack.ts';
+import type { TaskBytes } from './task-bytes.ts';
+
+/** A budget is used to at least this part where whole layers allow it. */
+const LEAST_USE = 0.9;
+
+/**
+ * The open layers with the largest sum of scores whose bytes stay within the limit and, where whole layers allow it, use at least nine
+ * tenths of it. A score is what the layer's δ gained beyond what its bytes cost (TAPS, section 3: dL/ds = ⟨G, δ⟩ + cost), so the sum
+ * is what the choice gains.
+ * @param scores in forward order; at or below 0 counts as no gain
+ */
+export function chooseGates(scores: readonly number[], bytes: TaskBytes, limit: number): boolean[] {
+  const items = bytes.layers.map((size, layer) => ({ bytes: Math.ceil(size), value: Math.max(0, scores[layer] ?? 0) }));
+  const room = Math.max(0, limit - bytes.fixed);
+  const least = room === 0 ? 0 : Math.max(0, LEAST_USE * limit - bytes.fixed) / room;
+  return knapsack(items, room, least);
+}
+
+/** How two choices differ. */
+export function changesBetween(before: readonly boolean[], after: readonly boolean[]): { opened: number; closed: number } {
+  const count = (wanted: boolean): number => after.filter((open, layer) => open === wanted && before[layer] !== wanted).length;
+  return { opened: count(true), closed: count(false) };
+}
+
