@@ -5,6 +5,7 @@ import type { QuarantinedImage } from '../contract/dataset.ts';
 import type { BaseRecord, DeltaRecord, RunRecord, TaskRecord } from '../contract/records.ts';
 import type { TrainerEvent } from '../contract/trainer-protocol.ts';
 import type { MethodId, TrainConfig, TrainResult } from '../contract/training.ts';
+import type { NewDelta } from '../library/deltas.ts';
 import { requireSpace } from '../platform/require-space.ts';
 import { TrainerClient } from '../supervisor/trainer-client.ts';
 import type { CountProgress, Library } from './open-library.ts';
@@ -106,7 +107,7 @@ async function learn(library: Library, options: TrainTaskOptions, { task, base, 
     );
     options.control?.attach(trainer);
     const done = await learning;
-    const delta = await library.deltas.commit({ taskId: task.id, runId: run.id, artifact: done.artifactPath, testAccuracy: done.result.test.accuracy, result: done.result });
+    const delta = await library.deltas.commit({ taskId: task.id, runId: run.id, artifact: done.artifactPath, testAccuracy: done.result.test.accuracy, result: done.result, ...levelsOf(done) });
     return { task: library.tasks.get(task.id), run: library.runs.get(run.id), delta, result: done.result, quarantined };
   } catch (error) {
     recordEnd(library, run.id, error);
@@ -115,6 +116,16 @@ async function learn(library: Library, options: TrainTaskOptions, { task, base, 
     options.control?.detach();
     await trainer.stop();
   }
+}
+
+/** The levels of a path: the chosen one is the run's result, the others stand beside it. */
+function levelsOf({ result, levelPaths = [] }: Extract<TrainerEvent, { kind: 'done' }>): Pick<NewDelta, 'others' | 'pathLevel'> {
+  const { levels = [], chosenLevel } = result;
+  const others = levels.flatMap(({ level, validation, test }, index) => {
+    const artifact = levelPaths[index];
+    return artifact === undefined || level === chosenLevel ? [] : [{ artifact, testAccuracy: test.accuracy, validationAccuracy: validation.accuracy, pathLevel: level }];
+  });
+  return { others, pathLevel: chosenLevel ?? null };
 }
 
 function recordEvent(library: Library, runId: string, event: TrainerEvent): void {

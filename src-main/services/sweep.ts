@@ -1,0 +1,116 @@
+/** @file Use-case: many independent runs as one job. Finished ones are never repeated; stopped ones go on from their checkpoints. */
+import { freemem } from 'node:os';
+import { envelopeOf, TapsError } from '../contract/errors.ts';
+import type { SweepEntryRecord, SweepRecord } from '../contract/sweep.ts';
+import type { TrainerEvent } from '../contract/trainer-protocol.ts';
+import type { Library } from './open-library.ts';
+import type { TrainControl } from './train-control.ts';
+import { canResume, trainTask } from './train-task.ts';
+
+export interface SweepProgress {
+  /** Entries with a result, of all. */
+  done: number;
+  failed: number;
+  total: number;
+}
+
+export interface RunSweepOptions {
+  /** Trainers at a time, 1 or 2; a second one starts only while memory allows. Default 1: a run uses all cores by itself. */
+  parallel?: number | undefined;
+  /** Of the only trainer, for pausing. */
+  control?: TrainControl | undefined;
+  onProgress?: ((progress: SweepProgress) => void) | undefined;
+  onEntry?: ((entry: SweepEntryRecord, taskName: string) => void) | undefined;
+  onEvent?: ((entry: SweepEntryRecord, event: TrainerEvent) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Failures after which no further run can succeed either. */
+const FATAL: readonly string[] = ['cancelled', 'disk-full', 'io-failed', 'library-damaged', 'library-locked', 'engine-unavailable'];
+/** Memory that must stay free beside a second trainer, as a multiple of what the first one takes. */
+const MEMORY_MARGIN = 1.5;
+
+/**
+ * Works off what a sweep still lacks. A run that fails is recorded and the next one starts; calling again tries it anew.
+ * @returns the sweep as it is at the end
+ * @throws TapsError `cancelled` (everything finished is kept, call again to go on), and what makes going on useless: `disk-full`, …
+ */
+export async function runSweep(library: Library, sweepId: string, options: RunSweepOptions = {}): Promise<SweepRecord> {
+  const open = library.sweeps.get(sweepId).entries.filter((entry) => !isDone(library, entry));
+  const memory = { largest: 0 };
+  const worker = async (first: boolean): Promise<void> => {
+    for (;;) {
+      if (!first && freemem() < MEMORY_MARGIN * memory.largest) return;
+      const entry = open.shift();
+      if (entry === undefined) return;
+      await runEntry(library, sweepId, entry, options, memory);
+      options.onProgress?.(progressOf(library, sweepId));
+    }
+  };
+  options.onProgress?.(progressOf(library, sweepId));
+  const workers = [worker(true)];
+  // The second waits for the first to be measured: its trainer's size is not known before.
+  if ((options.parallel ?? 1) > 1) workers.push(whenMeasured(memory, options.signal).then(() => worker(false)));
+  const ended = await Promise.allSettled(workers);
+  const failure = ended.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason));
+  return library.sweeps.get(sweepId);
+}
+
+const MEASURE_INTERVAL_MS = 200;
+const MEASURE_LIMIT_MS = 60_000;
+
+async function whenMeasured(memory: { largest: number }, signal: AbortSignal | undefined): Promise<void> {
+  for (let waited = 0; memory.largest === 0 && waited < MEASURE_LIMIT_MS && signal?.aborted !== true; waited += MEASURE_INTERVAL_MS) {
+    await new Promise((resolve) => setTimeout(resolve, MEASURE_INTERVAL_MS));
+  }
+}
+
+async function runEntry(library: Library, sweepId: string, entry: SweepEntryRecord, options: RunSweepOptions, memory: { largest: number }): Promise<void> {
+  if (options.signal?.aborted === true) throw new TapsError('cancelled', 'The sweep was stopped.', 'Start it again to go on with what is left.');
+  const task = library.tasks.get(entry.taskId);
+  options.onEntry?.(entry, task.name);
+  const earlier = entry.runId === null ? undefined : library.runs.get(entry.runId);
+  try {
+    await trainTask(library, {
+      task: task.id,
+      config: entry.config,
+      resume: earlier !== undefined && canResume(earlier) ? earlier : undefined,
+      control: options.control,
+      // Recorded before anything is learnt: whatever ends this process, the run is found again.
+      onRun: (run) => {
+        library.sweeps.update(sweepId, entry.position, { runId: run.id, failure: null });
+      },
+      onEvent: (event) => {
+        if (event.kind === 'heartbeat') memory.largest = Math.max(memory.largest, event.residentBytes);
+        options.onEvent?.(entry, event);
+      },
+      signal: options.signal,
+    });
+  } catch (error) {
+    const { code, message, advice } = envelopeOf(error);
+    if (FATAL.includes(code)) throw error;
+    const { runId } = library.sweeps.get(sweepId).entries[entry.position] ?? entry;
+    library.sweeps.update(sweepId, entry.position, { runId, failure: `${message} ${advice}`.trim() });
+  }
+}
+
+function isDone(library: Library, { runId }: SweepEntryRecord): boolean {
+  return runId !== null && library.runs.head(runId).status === 'done';
+}
+
+/** How far a sweep is. */
+export function progressOf(library: Library, sweepId: string): SweepProgress {
+  const { entries } = library.sweeps.get(sweepId);
+  return { done: entries.filter((entry) => isDone(library, entry)).length, failed: entries.filter(({ failure }) => failure !== null).length, total: entries.length };
+}
+
+/**
+ * The newest sweep with something left to do.
+ * @throws TapsError `not-found`
+ */
+export function findUnfinishedSweep(library: Library): SweepRecord {
+  const sweep = library.sweeps.list().find(({ entries }) => entries.some((entry) => !isDone(library, entry)));
+  if (sweep === undefined) throw new TapsError('not-found', 'Every sweep in the library is finished.', 'Start one: taps sweep <task…> --methods … --seeds 0,1,2.');
+  return sweep;
+}
