@@ -143,6 +143,6 @@ export function initialState(plan: TrainPlan): Record<string, FloatTensor> {
   return state;
 }
 
-function zeros(shape: readonly number[]): FloatTensor {
+export function zeros(shape: readonly number[]): FloatTensor {
   return { shape, data: new Float32Array(shape.reduce((product, size) => product * size, 1)) };
 }
