@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { Command } from 'commander';
 import { commandToType, libraryFolderOf, type CommandContext } from '../../src-main/cli/context.ts';
-import { parseFraction, parseInteger, parseNumber } from '../../src-main/cli/options/parse.ts';
+import { parseFraction, parseInteger, parseNames, parseNumber } from '../../src-main/cli/options/parse.ts';
 import { addTrainOptions, givenTrainOptions, METHOD_CHOICES, methodOf, trainConfigOf, wordOfMethod } from '../../src-main/cli/options/train-options.ts';
 import { Terminal } from '../../src-main/cli/output/terminal.ts';
 import { TapsError } from '../../src-main/contract/errors.ts';
@@ -41,6 +41,23 @@ test('a value out of range is refused with option, value and range', () => {
   refused({ threshold: 2 }, /--threshold 2 is not possible \(0 to 1\)/);
   refused({ lr: 0 }, /--lr 0 is not possible \(above 0 to 100\)/);
   refused({ warmup: 9, epochs: 3 }, /--warmup 9 is more than --epochs 3/);
+});
+
+test('settings of the methods: names with commas, shares and ranks with their ranges', () => {
+  const command = addTrainOptions(new Command('train')).exitOverride();
+  command.parse(['--method', 'layers', '--layers', 'conv1.weight, layer1.0.conv1.weight', '--pattern', 'random', '--pattern-share', '0.1'], { from: 'user' });
+  const config = trainConfigOf(methodOf('layers'), command.opts());
+  assert.deepEqual([config.method, config.layers, config.pattern, config.patternShare], ['fixed-layers', ['conv1.weight', 'layer1.0.conv1.weight'], 'random', 0.1]);
+  assert.deepEqual(parseNames('a'), ['a']);
+  for (const text of ['', ',', 'a,,b', 'a,']) assert.throws(() => parseNames(text), /empty name/);
+  const refused = (word: string, options: Record<string, unknown>, message: RegExp): void => {
+    assert.throws(() => trainConfigOf(methodOf(word), options), (error) => error instanceof TapsError && error.code === 'invalid-config' && message.test(error.message));
+  };
+  refused('layers', { patternShare: 0 }, /^--pattern-share 0 is not possible \(above 0 to 1\)\.$/);
+  refused('layers', { patternBytes: 0 }, /^--pattern-bytes 0 is not possible \(above 0\)\.$/);
+  refused('layers', { layers: [] }, /^--layers {2}is not possible\.$/);
+  refused('lowrank', { rank: 0 }, /^--rank 0 is not possible \(1 to 4096\)\.$/);
+  refused('piggyback', { maskInit: 3 }, /^--mask-init 3 is not possible \(-1 to 1\)\.$/);
 });
 
 test('text that is no number is refused', () => {
