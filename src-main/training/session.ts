@@ -7,7 +7,8 @@ import type { CompiledStep, Engine, EngineState } from '../engine/types.ts';
 import type { BaseModel } from '../graph/types.ts';
 import { evaluateStepSpec } from './steps/evaluate-step.ts';
 import { BASE_PREFIX, initialState, makePlan, SCORES, type TrainPlan } from './steps/plan.ts';
-import { accumulateStepSpec, applyStepSpec, trainStepSpec } from './steps/train-step.ts';
+import { fixedGatesPlan } from './steps/fixed-gates.ts';
+import { accumulateStepSpec, applyStepSpec, trainStepSpec, type StepShape } from './steps/train-step.ts';
 import { layerStates, storedBytes, taskArtifact } from './task-artifact.ts';
 import type { Batch, StepHyperparameters, StepOutcome, TrainingSession } from './types.ts';
 
@@ -31,10 +32,22 @@ export async function createTrainingSession(options: SessionOptions): Promise<Tr
   const imageSize = config.imageSize ?? options.preprocessing.imageSize;
   const state = engine.createState(initialState(plan));
   const shape = { batchSize: config.batchSize, imageSize };
-  const specs = config.accumulate > 1 ? [accumulateStepSpec(plan, shape), applyStepSpec(plan)] : [trainStepSpec(plan, shape)];
+  const training = await compileTraining(engine, plan, shape, state);
+  const evaluation = await engine.compile(evaluateStepSpec(plan, shape), state);
+  return new EngineSession(options, plan, imageSize, state, training, evaluation);
+}
+
+/** The programs of one optimiser step, and the plan they were made for. */
+interface TrainingSteps {
+  plan: TrainPlan;
+  steps: CompiledStep[];
+}
+
+async function compileTraining(engine: Engine, plan: TrainPlan, shape: StepShape, state: EngineState): Promise<TrainingSteps> {
+  const specs = plan.config.accumulate > 1 ? [accumulateStepSpec(plan, shape), applyStepSpec(plan)] : [trainStepSpec(plan, shape)];
   const steps: CompiledStep[] = [];
-  for (const spec of [...specs, evaluateStepSpec(plan, shape)]) steps.push(await engine.compile(spec, state));
-  return new EngineSession(options, plan, imageSize, state, steps);
+  for (const spec of specs) steps.push(await engine.compile(spec, state));
+  return { plan, steps };
 }
 
 class EngineSession implements TrainingSession {
@@ -45,26 +58,30 @@ class EngineSession implements TrainingSession {
   readonly #options: SessionOptions;
   readonly #plan: TrainPlan;
   readonly #state: EngineState;
-  readonly #steps: CompiledStep[];
+  readonly #training: TrainingSteps;
+  readonly #evaluation: CompiledStep;
+  /** Programs for gates that no longer move. */
+  #fixed: TrainingSteps | null = null;
   #microBatch = 0;
 
-  constructor(options: SessionOptions, plan: TrainPlan, imageSize: number, state: EngineState, steps: CompiledStep[]) {
+  constructor(options: SessionOptions, plan: TrainPlan, imageSize: number, state: EngineState, training: TrainingSteps, evaluation: CompiledStep) {
     this.config = options.config;
     this.imageSize = imageSize;
     this.classes = plan.classes;
-    this.compileMs = steps.reduce((sum, step) => sum + step.compileMs, 0);
+    this.compileMs = [...training.steps, evaluation].reduce((sum, step) => sum + step.compileMs, 0);
     this.#options = options;
     this.#plan = plan;
     this.#state = state;
-    this.#steps = steps;
+    this.#training = training;
+    this.#evaluation = evaluation;
   }
 
   async trainStep(batch: Batch, hyper: StepHyperparameters): Promise<StepOutcome> {
-    const [first, second] = this.#steps;
+    const { plan, steps: [first, second] } = this.#fixed ?? this.#training;
     const rates = {
       learningRate: Float32Array.of(hyper.learningRate),
       scoreLearningRate: Float32Array.of(hyper.scoreLearningRate),
-      penalty: this.#penalties(hyper),
+      penalty: penalties(plan, hyper),
     };
     const feeds = { images: batch.images, labels: batch.labels };
     const accumulating = this.config.accumulate > 1;
@@ -78,18 +95,10 @@ class EngineSession implements TrainingSession {
     return { loss: loss[0] ?? Number.NaN, logits };
   }
 
-  /** The penalty's slope on each score: λ/L as published, or λ·n_l/n. */
-  #penalties({ lambda, penalty = 'layers' }: StepHyperparameters): Float32Array {
-    const sizes = this.#plan.gated.map(({ shape }) => elementCount(shape));
-    const all = sizes.reduce((sum, size) => sum + size, 0);
-    const slopes = sizes.map((size) => (penalty === 'layers' ? lambda / sizes.length : (lambda * size) / all));
-    return Float32Array.from(slopes.length === 0 ? [0] : slopes);
-  }
-
   async evaluateStep(images: Float32Array): Promise<Float32Array> {
-    const results = await this.#steps.at(-1)?.run({ images });
-    if (results?.['logits'] === undefined) throw new Error('The evaluation step returned nothing.');
-    return results['logits'];
+    const { logits } = await this.#evaluation.run({ images });
+    if (logits === undefined) throw new Error('The evaluation step returned nothing.');
+    return logits;
   }
 
   async layers(): Promise<LayerState[]> {
@@ -104,7 +113,22 @@ class EngineSession implements TrainingSession {
       const wanted = open[layer] === true;
       return wanted === isOpen ? (score ?? 0) : threshold - (wanted ? 0 : CLOSED_BELOW);
     });
+    this.#release();
     this.#state.write(SCORES, Float32Array.from(scores));
+  }
+
+  async fixGates(): Promise<void> {
+    if (this.#fixed !== null || this.#plan.gated.length === 0) return;
+    if (this.#microBatch !== 0) throw new Error('Gates are fixed between optimiser steps only.');
+    const open = (await this.layers()).map((layer) => layer.open);
+    const shape = { batchSize: this.config.batchSize, imageSize: this.imageSize };
+    this.#fixed = await compileTraining(this.#options.engine, fixedGatesPlan(this.#plan, open), shape, this.#state);
+  }
+
+  /** Gates may move again. */
+  #release(): void {
+    for (const step of this.#fixed?.steps ?? []) step.dispose();
+    this.#fixed = null;
   }
 
   async openBytes(): Promise<number> {
@@ -124,6 +148,7 @@ class EngineSession implements TrainingSession {
     if (wrong !== undefined || snapshot.size !== names.length) {
       throw new TapsError('run-incompatible', `The checkpoint does not fit this run (${wrong ?? `${String(snapshot.size)} entries instead of ${String(names.length)}`}).`, 'Start the run again without --resume.');
     }
+    this.#release();
     for (const [name, { data }] of snapshot) this.#state.write(name, data);
     this.#microBatch = 0;
   }
@@ -139,9 +164,18 @@ class EngineSession implements TrainingSession {
   }
 
   dispose(): void {
-    for (const step of this.#steps) step.dispose();
+    this.#release();
+    for (const step of [...this.#training.steps, this.#evaluation]) step.dispose();
     this.#state.dispose();
   }
+}
+
+/** The penalty's slope on each score: λ/L as published, or λ·n_l/n. */
+function penalties(plan: TrainPlan, { lambda, penalty = 'layers' }: StepHyperparameters): Float32Array {
+  const sizes = plan.gated.map(({ shape }) => elementCount(shape));
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  const slopes = sizes.map((size) => (penalty === 'layers' ? lambda / sizes.length : (lambda * size) / all));
+  return Float32Array.from(slopes.length === 0 ? [0] : slopes);
 }
 
 function sameShape(a: readonly number[] | undefined, b: readonly number[]): boolean {
