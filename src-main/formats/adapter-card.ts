@@ -1,5 +1,6 @@
 /** @file The model card of a packed task: YAML front matter that model hubs read, and a table for people. */
 import type { TaskArtifact } from '../contract/training.ts';
+import { transformBytes } from './weight-transform.ts';
 
 export interface AdapterCard {
   taskName: string;
@@ -34,7 +35,8 @@ const METHOD_TAGS: Readonly<Record<TaskArtifact['method'], string>> = {
 export function adapterCard({ taskName, baseName, testAccuracy, sizeBytes }: AdapterCard, artifact: TaskArtifact): string {
   const open = artifact.layers.filter((layer) => layer.open);
   const rows = artifact.layers.map(({ name, parameters, score, open: tuned }) => {
-    const bytes = tuned ? parameters * 4 : 0;
+    const transform = artifact.transforms.get(name);
+    const bytes = transform === undefined ? (tuned ? parameters * 4 : 0) : transformBytes(transform);
     return `| ${cell(name)} | ${String(parameters)} | ${score === null ? '-' : score.toFixed(4)} | ${tuned ? 'yes' : 'no'} | ${String(bytes)} |`;
   });
   return `---

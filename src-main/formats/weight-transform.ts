@@ -103,14 +103,19 @@ export function misfitOf(transform: WeightTransform, parameters: number, shape?:
   }
 }
 
-/** Float32 numbers that a transform takes; 32 bits of a mask count as one. */
-export function transformParameters(transform: WeightTransform): number {
+/** Bytes that the tensors of a transform take. */
+export function transformBytes(transform: WeightTransform): number {
   switch (transform.kind) {
     case 'low-rank':
-      return transform.left.data.length + transform.right.data.length;
+      return 4 * (transform.left.data.length + transform.right.data.length);
     case 'modulator':
-      return transform.matrix.data.length;
+      return 4 * transform.matrix.data.length;
     case 'mask':
-      return Math.ceil(transform.bits.length / 4);
+      return transform.bits.length;
   }
+}
+
+/** The same as float32 numbers, a started one as whole. */
+export function transformParameters(transform: WeightTransform): number {
+  return Math.ceil(transformBytes(transform) / 4);
 }

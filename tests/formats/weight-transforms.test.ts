@@ -6,6 +6,7 @@ import { TapsError, type ErrorCode } from '../../src-main/contract/errors.ts';
 import type { FloatTensor, HostTensor } from '../../src-main/contract/tensors.ts';
 import type { TaskArtifact, WeightTransform } from '../../src-main/contract/training.ts';
 import { packBits } from '../../src-main/core/bits.ts';
+import { adapterCard } from '../../src-main/formats/adapter-card.ts';
 import { readSafetensors, writeSafetensors } from '../../src-main/formats/safetensors.ts';
 import { checkAgainstBase, storedParameters } from '../../src-main/formats/task-artifact-check.ts';
 import { decodeTaskFile, encodeTaskFile } from '../../src-main/formats/task-file.ts';
@@ -73,6 +74,8 @@ describe('transforms in task files', () => {
     assert.equal(storedParameters(withTransform(LOW_RANK)), others + 4 * 2 + 2 * 27);
     assert.equal(storedParameters(withTransform(MODULATOR)), others + 16);
     assert.equal(storedParameters(withTransform(MASK)), others + 4);
+    const card = (transform: WeightTransform): string => adapterCard({ taskName: 'a', baseName: 'b', testAccuracy: null, sizeBytes: 1 }, withTransform(transform));
+    for (const [transform, bytes] of [[LOW_RANK, 248], [MODULATOR, 64], [MASK, 14]] as const) assert.match(card(transform), new RegExp(`conv1\\.weight \\| 108 \\| \\S+ \\| yes \\| ${String(bytes)} \\|`));
   });
 });
 
