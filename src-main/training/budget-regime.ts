@@ -12,10 +12,9 @@
  */
 import type { BudgetReport, LayerState, TrainConfig } from '../contract/training.ts';
 import { changesBetween, chooseGates } from './choose-gates.ts';
-import type { Regime, RegimeMemory } from './regime.ts';
+import type { GateHandling, Regime, RegimeMemory } from './regime.ts';
 import { hyperparametersAt } from './schedule.ts';
 import { bytesOf, type TaskBytes } from './task-bytes.ts';
-import type { TrainingSession } from './types.ts';
 
 /** Part of the steps after which the gates are fixed. */
 const ADAPTING = 2 / 3;
@@ -95,12 +94,16 @@ export class BudgetRegime implements Regime {
     };
   }
 
-  async before(optimizerStep: number, session: Pick<TrainingSession, 'layers' | 'setGates'>): Promise<void> {
+  async before(optimizerStep: number, session: GateHandling): Promise<void> {
     if (optimizerStep >= this.#until) await this.settle(optimizerStep, session);
   }
 
-  async settle(optimizerStep: number, session: Pick<TrainingSession, 'layers' | 'setGates'>): Promise<void> {
-    if (this.#fixed) return;
+  async settle(optimizerStep: number, session: GateHandling): Promise<void> {
+    if (!this.#fixed) await this.#choose(optimizerStep, session);
+    await session.fixGates();
+  }
+
+  async #choose(optimizerStep: number, session: GateHandling): Promise<void> {
     const layers = await session.layers();
     const before = layers.map(({ open }) => open);
     const open = chooseGates(layers.map(({ score }) => score ?? 0), this.#bytes, this.#limit);

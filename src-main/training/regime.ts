@@ -10,13 +10,16 @@ import type { StepHyperparameters, TrainingSession } from './types.ts';
 /** Plain JSON. */
 export type RegimeMemory = Record<string, number | boolean | null>;
 
+/** What a regime does with a session. */
+export type GateHandling = Pick<TrainingSession, 'layers' | 'setGates' | 'fixGates'>;
+
 export interface Regime {
   /** Passes over the training pictures in all. */
   readonly epochs: number;
   /** @param optimizerStep from 0 over the whole run */
   hyperparameters(optimizerStep: number): StepHyperparameters;
   /** Before an optimiser step: the place to move gates. Must do nothing when it is called again for a step it was called for. */
-  before(optimizerStep: number, session: Pick<TrainingSession, 'layers' | 'setGates'>): Promise<void>;
+  before(optimizerStep: number, session: GateHandling): Promise<void>;
   /** After an optimiser step, with the gates as it left them. Only called where `watches`. */
   after(optimizerStep: number, layers: readonly LayerState[]): void;
   /** Whether `after` wants to be told of every step. */
@@ -24,7 +27,7 @@ export interface Regime {
   /** Whether the weights at the end of this epoch may be kept. */
   eligible(epoch: number): boolean;
   /** A person ends the run now: gates that must be fixed are, so that what is kept is what was asked for. */
-  settle(optimizerStep: number, session: Pick<TrainingSession, 'layers' | 'setGates'>): Promise<void>;
+  settle(optimizerStep: number, session: GateHandling): Promise<void>;
   /** The level that ends with this epoch; null inside a level and for every other run. */
   levelEndingWith(epoch: number): number | null;
   /** λ of a path's levels; null for every other run. */
