@@ -2,14 +2,17 @@
 import { Command, CommanderError } from 'commander';
 import { TapsError } from '../contract/errors.ts';
 import { programVersion } from '../services/version.ts';
+import { adoptCommand } from './commands/adopt.ts';
 import { baseCommand } from './commands/base.ts';
 import { compareCommand } from './commands/compare.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { libraryCommand } from './commands/library.ts';
+import { pathCommand } from './commands/path.ts';
 import { predictCommand } from './commands/predict.ts';
 import { taskCommand } from './commands/task.ts';
 import { studioCommand } from './commands/studio.ts';
+import { sweepCommand } from './commands/sweep.ts';
 import { trainCommand } from './commands/train.ts';
 import { reportError } from './output/report-error.ts';
 import { Terminal } from './output/terminal.ts';
@@ -25,7 +28,7 @@ export function buildProgram(): Command {
     .option('--json', 'results as one JSON document on standard output, errors as one on standard error')
     .option('--quiet', 'no progress and no notes')
     .addHelpText('after', EXIT_CODES);
-  for (const command of [baseCommand(), taskCommand(), trainCommand(), compareCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
+  for (const command of [baseCommand(), taskCommand(), trainCommand(), pathCommand(), sweepCommand(), compareCommand(), adoptCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
     program.addCommand(command);
   }
   forEachCommand(program, (command) => {

@@ -45,13 +45,14 @@ export function pathPlan(levels: number, { from, to }: PathRange): PathPlan {
  */
 export function accuracyBudget(library: Library, taskName: string, points: number): Extract<Budget, { kind: 'accuracy' }> {
   const task = library.tasks.get(taskName);
-  const reference = library.runs
+  const [reference] = library.runs
     .heads({ taskId: task.id, status: 'done' })
-    .find(({ config, datasetId, result }) => config.method === 'full-fine-tuning' && result !== null && (datasetId ?? task.datasetId) === task.datasetId);
-  if (reference?.result == null) {
+    .filter(({ config, datasetId }) => config.method === 'full-fine-tuning' && (datasetId ?? task.datasetId) === task.datasetId)
+    .flatMap(({ result }) => result ?? []);
+  if (reference === undefined) {
     throw new TapsError('not-found', `Task ${JSON.stringify(task.name)} has no finished full fine-tuning to compare with.`, `Run it first: taps train ${task.name} --method full.`);
   }
-  return { kind: 'accuracy', points, reference: reference.result.validation.accuracy };
+  return { kind: 'accuracy', points, reference: reference.validation.accuracy };
 }
 
 /** `at most 120000 bytes`, `at most 20 % of a full copy`, `at most 1 point below full fine-tuning (83.2 %)`. */

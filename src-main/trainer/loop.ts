@@ -1,16 +1,17 @@
 /** @file The training loop: epochs, validation, selection, checkpoints, pause, cancel and an early end. All numerics are behind the session. */
 import { TapsError } from '../contract/errors.ts';
 import { elementCount } from '../contract/tensors.ts';
-import type { EpochMetrics, Evaluation, PathLevel, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
+import type { EpochMetrics, Evaluation, PathLevel, PictureTrust, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
-import { argMax } from '../core/metrics.ts';
+import { argMax, crossEntropy } from '../core/metrics.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../core/batching.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
 import type { Checkpoint, RunPosition, Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
-import { evaluateSplit } from './evaluate.ts';
+import { collectLogits, evaluateSplit, type EvaluationInput } from './evaluate.ts';
 import { chooseLevel } from '../training/choose-level.ts';
 import type { Regime } from '../training/regime.ts';
+import { SampleConfidence } from '../training/sample-confidence.ts';
 import { optimizerStepsPerEpoch } from '../training/schedule.ts';
 import { isBetter } from '../training/selection.ts';
 import type { Batch, TrainingSession } from '../training/types.ts';
@@ -47,6 +48,11 @@ export interface LoopOutcome {
 const PROGRESS_INTERVAL_MS = 200;
 const SMOOTHING = 0.9;
 
+/** Five digits: these numbers are kept for every picture of a run, to be compared with each other. */
+function rounded(value: number): number {
+  return Number(value.toPrecision(5));
+}
+
 /** Optimiser steps of one pass over the training pictures. */
 export function stepsPerEpochOf(data: PreparedSet, config: TrainConfig): number {
   return optimizerStepsPerEpoch(batchesPerEpoch(data.indicesOf('train').length, config.batchSize), config.accumulate);
@@ -63,6 +69,8 @@ class TrainingLoop {
   readonly #validation: number[];
   readonly #stepsPerEpoch: number;
   readonly #pixels: number;
+  /** Null where pictures are all trusted alike. */
+  readonly #confidence: SampleConfidence | null;
   #position: RunPosition;
   #best: Snapshot | null;
   #smoothedLoss: number | null = null;
@@ -85,11 +93,12 @@ class TrainingLoop {
     this.#pixels = elementCount([3, session.imageSize, session.imageSize]);
     this.#position = start?.position ?? { epoch: 0, step: 0, seconds: 0, epochs: [], bestEpoch: null, partial: { loss: 0, correct: 0, images: 0 } };
     this.#best = start?.best ?? null;
-    if (start !== null) session.restore(start.state);
+    this.#confidence = config.sampleConfidence ? new SampleConfidence(this.#train.length, config.confidenceRate) : null;
+    if (start !== null) session.restore(this.#confidence?.takeFrom(start.state) ?? start.state);
   }
 
   async run(): Promise<LoopOutcome> {
-    const { control, regime, session } = this.#options;
+    const { control, regime } = this.#options;
     while (this.#position.epoch < regime.epochs) {
       // With nothing to keep yet, one more step makes the present state an epoch of its own.
       if (control.finishing && this.#hasResult()) {
@@ -110,20 +119,33 @@ class TrainingLoop {
     session.restore(best);
     const validation = await this.#evaluate(this.#validation);
     const test = await this.#evaluate(this.#options.data.indicesOf('test'));
-    return { best, result: { ...this.#common(), bestEpoch, validation, test } };
+    return { best, result: { ...this.#common(), bestEpoch, validation, test, ...(await this.#pictures()) } };
   }
 
   /** Of a path: everything was evaluated and stored when its level ended. */
-  #pathResult(): LoopOutcome {
+  async #pathResult(): Promise<LoopOutcome> {
     const levels = this.#position.levels ?? [];
     const chosen = chooseLevel(levels, this.#options.config.budget);
     if (chosen === undefined) throw new TapsError('internal', 'No level was finished.', '');
     const { level, epoch, validation, test } = chosen;
-    return { best: null, result: { ...this.#common(), bestEpoch: epoch, validation, test, levels, chosenLevel: level } };
+    return { best: null, result: { ...this.#common(), bestEpoch: epoch, validation, test, levels, chosenLevel: level, ...(await this.#pictures()) } };
   }
 
   #common(): Pick<TrainResult, 'epochs' | 'seconds' | 'engine' | 'endedEarly'> {
     return { epochs: this.#position.epochs, seconds: this.#seconds(), engine: this.#options.engine, ...(this.#cut ? { endedEarly: true } : {}) };
+  }
+
+  /** What was learnt of every training picture; with the session's present weights. */
+  async #pictures(): Promise<{ pictures?: PictureTrust[] }> {
+    if (this.#confidence === null) return {};
+    const { data, session } = this.#options;
+    const logits = await collectLogits(this.#evaluationOf(this.#train));
+    const pictures = this.#confidence.results().map(({ sigma, trainLoss }, position) => {
+      const index = this.#train[position] ?? 0;
+      const loss = crossEntropy(logits.subarray(position * session.classes, (position + 1) * session.classes), data.labels[index] ?? -1);
+      return { path: data.path(index), sigma: rounded(sigma), trainLoss: rounded(trainLoss), loss: rounded(loss) };
+    });
+    return { pictures };
   }
 
   /** Whether there is something to keep when a person ends the run now. */
@@ -210,7 +232,8 @@ class TrainingLoop {
     for (let micro = 0; micro < config.accumulate; micro++) {
       const positions = trainingBatch(order, config.batchSize, step * config.accumulate + micro);
       const { batch, labels } = this.#batch(positions, epoch);
-      const { loss, logits } = await session.trainStep(batch, hyper);
+      const trust = this.#confidence === null ? {} : { inverseSigma: this.#confidence.inverseSigma(positions, config.batchSize) };
+      const { loss, logits } = await session.trainStep({ ...batch, ...trust }, hyper);
       if (!Number.isFinite(loss)) {
         throw new TapsError(
           'non-finite',
@@ -219,6 +242,7 @@ class TrainingLoop {
           { details: { epoch, step, learningRate: hyper.learningRate } },
         );
       }
+      this.#confidence?.update(positions, labels, logits, session.classes);
       labels.forEach((label, row) => {
         if (argMax(logits.subarray(row * session.classes, (row + 1) * session.classes)) === label) partial.correct++;
       });
@@ -264,7 +288,7 @@ class TrainingLoop {
   async #checkpoint(): Promise<void> {
     const state = await this.#finiteSnapshot();
     const regime = this.#options.regime.memory();
-    await this.#options.save({ position: { ...this.#position, seconds: this.#seconds(), ...(regime === null ? {} : { regime }) }, state, best: this.#best });
+    await this.#options.save({ position: { ...this.#position, seconds: this.#seconds(), ...(regime === null ? {} : { regime }) }, state: this.#confidence?.addTo(state) ?? state, best: this.#best });
     this.#lastCheckpoint = performance.now();
   }
 
@@ -279,8 +303,12 @@ class TrainingLoop {
   }
 
   #evaluate(indices: readonly number[]): Promise<Evaluation> {
+    return evaluateSplit(this.#evaluationOf(indices));
+  }
+
+  #evaluationOf(indices: readonly number[]): EvaluationInput {
     const { config, control, data, preprocessing, session } = this.#options;
-    return evaluateSplit({
+    return {
       data,
       indices,
       preprocessing,
@@ -288,7 +316,7 @@ class TrainingLoop {
       classes: session.classes,
       logitsOf: (images) => session.evaluateStep(images),
       between: () => control.breathe(),
-    });
+    };
   }
 
   #seconds(): number {

@@ -21,7 +21,7 @@ export interface RegimeOptions {
 export interface MadeRegime {
   regime: Regime;
   /** What a result says beside its accuracies. @param layers of what was kept */
-  report(layers: readonly LayerState[]): Partial<TrainResult>;
+  report: (layers: readonly LayerState[]) => Partial<TrainResult>;
 }
 
 /** @throws TapsError `invalid-config` for a combination that cannot be run, or a budget that cannot be held */

@@ -26,10 +26,12 @@ test('hypervolume: a worked example; more points never take away', () => {
   // From 1 to e at 0.5, from e to e³ at 0.8.
   assert.ok(Math.abs(hypervolume([{ bytes: 1, accuracy: 0.5 }, { bytes: e, accuracy: 0.8 }, { bytes: e * e, accuracy: 0.7 }], reference) - (0.5 + 2 * 0.8)) < 1e-12);
   assert.equal(hypervolume([{ bytes: e ** 4, accuracy: 1 }], reference), 0);
-  fc.assert(fc.property(fc.array(point), point, (points, more) => {
-    const far = { bytes: 100, accuracy: -0.1 };
-    assert.ok(hypervolume([...points, more], far) >= hypervolume(points, far) - 1e-12);
-  }));
+  fc.assert(
+    fc.property(fc.array(point), point, (points, more) => {
+      const far = { bytes: 100, accuracy: -0.1 };
+      assert.ok(hypervolume([...points, more], far) >= hypervolume(points, far) - 1e-12);
+    }),
+  );
 });
 
 test('the summary names the best and what a little accuracy buys', () => {

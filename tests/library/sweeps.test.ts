@@ -21,7 +21,7 @@ test('a sweep keeps what is to be run, what has become of it, and survives the r
   using again = openLibrary(folder);
   const [stored] = again.sweeps.list();
   assert.deepEqual(stored?.entries.map(({ position, runId, failure, config }) => [position, runId, failure, config.seed]), [[0, null, 'the disk is full', 0], [1, run.id, null, 1]]);
-  assert.equal(stored?.title, 'two seeds');
+  assert.equal(stored.title, 'two seeds');
   again.runs.setStatus(run.id, 'cancelled');
   await again.runs.remove(run.id);
   assert.equal(again.sweeps.get(sweep.id).entries[1]?.runId, null);

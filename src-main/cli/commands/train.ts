@@ -7,24 +7,32 @@ import { openLibrary, type Library } from '../../services/open-library.ts';
 import { findResumable, trainTask, type TrainTaskOutcome } from '../../services/train-task.ts';
 import { commandToType, runCommand, type CommandContext } from '../context.ts';
 import { formatBytes, formatDuration, formatPercent } from '../format/units.ts';
-import { addTrainOptions, givenTrainOptions, methodOf, trainConfigOf, wordOfMethod } from '../options/train-options.ts';
+import { addBudgetOptions, budgetOf } from '../options/budget-options.ts';
+import { addTrainOptions, givenTrainOptions, methodOf, trainConfigOf, withResumeHint, wordOfMethod } from '../options/train-options.ts';
 import { countDisplay } from '../output/progress.ts';
 import { TrainingDisplay } from '../output/training-display.ts';
+import { learnPath, pathConfigOf } from './path.ts';
 
-type Options = Record<string, unknown> & { method: string; resume?: boolean };
+type Options = Record<string, unknown> & { method: string; resume?: boolean; within?: number } & Parameters<typeof budgetOf>[0];
 
 export function trainCommand(): Command {
   const command = new Command('train')
     .argument('<task>')
     .description('learn a task. Ctrl-C stops after the current step and keeps a checkpoint; --resume goes on from it');
-  return addTrainOptions(command)
+  return addBudgetOptions(addTrainOptions(command))
     .option('--resume', 'go on with the newest unfinished run of this method, with its own settings')
     .action((taskName: string, options: Options, self: Command) =>
       runCommand(self, async (context) => {
         // A wrong option is said before anything is opened.
         trainConfigOf(methodOf(options.method), options);
+        const budget = budgetFor(options);
         using library = openLibrary(context.libraryFolder);
-        const wanted = trainConfigOf(methodOf(options.method), options, library.bases.get(library.tasks.get(taskName).baseId).summary.operators);
+        if (options.within !== undefined && options.resume !== true) {
+          await learnPath(context, library, taskName, pathConfigOf(library, taskName, options), undefined, ['path', taskName, '--resume']);
+          return;
+        }
+        const plain = trainConfigOf(methodOf(options.method), options, library.bases.get(library.tasks.get(taskName).baseId).summary.operators);
+        const wanted = budget === undefined ? plain : { ...plain, budget };
         const { config, resume } = options.resume === true ? unfinishedRun(library, taskName, options) : { config: wanted, resume: undefined };
         const label = `${taskName} ${wordOfMethod(config.method)}`;
         const display = new TrainingDisplay(context.terminal, label, config.epochs, config.method === 'taps');
@@ -49,6 +57,15 @@ export function trainCommand(): Command {
     );
 }
 
+/** The budget of bytes that was asked for. @throws TapsError `usage` for a method without gates */
+function budgetFor(options: Options): ReturnType<typeof budgetOf> {
+  const budget = budgetOf(options);
+  if ((budget !== undefined || options.within !== undefined) && methodOf(options.method) !== 'taps') {
+    throw new TapsError('usage', `--${budget === undefined ? 'within' : 'budget'} needs gates, and ${options.method} has none.`, options.method === 'layers' ? 'Use --pattern-share or --pattern-bytes for fixed layers.' : 'Leave the option out, or learn with taps.');
+  }
+  return budget;
+}
+
 /** The run to go on with; options on the command line must not contradict it. */
 function unfinishedRun(library: Library, taskName: string, options: Options): { config: TrainConfig; resume: RunRecord } {
   const run = findResumable(library, taskName, methodOf(options.method));
@@ -61,15 +78,17 @@ function unfinishedRun(library: Library, taskName: string, options: Options): { 
   return { config: run.config, resume: run };
 }
 
-/** Whatever ended a run, its checkpoint is there to go on from. */
-function withResumeHint(error: unknown, command: string): unknown {
-  if (!(error instanceof TapsError) || !['cancelled', 'child-crashed', 'out-of-memory', 'disk-full'].includes(error.code)) return error;
-  const advice = error.code === 'cancelled' ? `Go on with: ${command}` : `${error.advice} Go on with: ${command}`;
-  return new TapsError(error.code, error.message, advice, { cause: error, details: { ...error.details, resumeCommand: command } });
+/** How a budget was used; that it did not bind is said. */
+function budgetLines(budget: TrainTaskOutcome['result']['budget']): string[] {
+  if (budget === undefined) return [];
+  const { bytes, limitBytes, mostBytes, lambda } = budget;
+  if (mostBytes <= limitBytes) return [`The budget of ${formatBytes(limitBytes)} allows every layer (${formatBytes(mostBytes)}): nothing had to be closed.`];
+  return [`Budget: ${formatBytes(bytes)} of ${formatBytes(limitBytes)} (${formatPercent(bytes / limitBytes)}), λ went to ${String(Number(lambda.toPrecision(3)))}`];
 }
 
 function reportOutcome({ terminal }: CommandContext, { task, run, delta, result, quarantined }: TrainTaskOutcome): void {
   for (const { path, reason } of quarantined) terminal.warn(`left out: ${path}: ${reason}`);
+  for (const line of budgetLines(result.budget)) terminal.note(line);
   const parts = [
     `test accuracy ${formatPercent(result.test.accuracy)} (${result.test.images} pictures)`,
     `${delta.layersOpen} of ${delta.layersTotal} layers tuned`,

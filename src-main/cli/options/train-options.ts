@@ -56,6 +56,8 @@ const TRAIN_OPTIONS: readonly TrainOption[] = [
   { flag: 'optimizer', value: 'name', key: 'optimizer', help: 'optimiser; adamw with a rate of 0.0005 by itself for transformers and ConvNeXt' },
   { flag: 'momentum', value: 'fraction', key: 'momentum', help: 'momentum of sgd' },
   { flag: 'weight-decay', value: 'rate', key: 'weightDecay', help: 'weight decay, never on scores and masks' },
+  { flag: 'sample-confidence', value: '', key: 'sampleConfidence', help: 'learn how far to trust each training picture; finds wrong labels' },
+  { flag: 'confidence-lr', value: 'rate', key: 'confidenceRate', help: 'learning rate of that trust' },
   { flag: 'augmentation', value: 'kind', key: 'augmentation', help: 'random changes of training images' },
   { flag: 'engine', value: 'name', key: 'engine', help: 'what computes (see taps doctor)' },
   { flag: 'threads', value: 'count', key: 'threads', help: 'CPU threads, 0 = all cores' },
@@ -98,12 +100,20 @@ function textOf(value: unknown): string {
   return Array.isArray(value) ? value.join(',') : String(value);
 }
 
-/** Adds all options to a command. They carry no values by default: the schema fills them in. */
-export function addTrainOptions(command: Command): Command {
-  command.addOption(new Option('--method <method>', 'how the task is learnt').choices(METHOD_CHOICES).default('taps'));
+/**
+ * Adds the options of a run to a command. They carry no values by default: the schema fills them in.
+ * @param except flags that the command says in another way
+ */
+export function addTrainOptions(command: Command, except: readonly string[] = []): Command {
+  if (!except.includes('method')) command.addOption(new Option('--method <method>', 'how the task is learnt').choices(METHOD_CHOICES).default('taps'));
   for (const { flag, value, key, help } of TRAIN_OPTIONS) {
+    if (except.includes(flag)) continue;
     const property = propertyOf(key);
     const standard = property.default === null ? NULL_DEFAULTS[key] : String(property.default);
+    if (property.type === 'boolean') {
+      command.addOption(new Option(`--${flag}`, help));
+      continue;
+    }
     const option = new Option(`--${flag} <${value}>`, `${help}${rangeOf(property)} [default: ${standard}]`);
     if (property.enum !== undefined) option.choices(property.enum);
     else option.argParser(PARSERS[property.type ?? ''] ?? parseNumber);
@@ -117,6 +127,13 @@ export function methodOf(word: string): MethodId {
   const method = METHOD_WORDS[word] ?? Object.values(METHOD_WORDS).find((id) => id === word);
   if (method === undefined) throw new TapsError('usage', `There is no method '${word}'.`, `Use one of: ${Object.keys(METHOD_WORDS).join(', ')}.`);
   return method;
+}
+
+/** Whatever ended a run, its checkpoint is there to go on from. */
+export function withResumeHint(error: unknown, command: string): unknown {
+  if (!(error instanceof TapsError) || !['cancelled', 'child-crashed', 'out-of-memory', 'disk-full'].includes(error.code)) return error;
+  const advice = error.code === 'cancelled' ? `Go on with: ${command}` : `${error.advice} Go on with: ${command}`;
+  return new TapsError(error.code, error.message, advice, { cause: error, details: { ...error.details, resumeCommand: command } });
 }
 
 /** The word that `--method` takes for a method. */

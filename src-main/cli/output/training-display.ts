@@ -15,15 +15,21 @@ export class TrainingDisplay {
   readonly #terminal: Terminal;
   readonly #label: string;
   readonly #gates: boolean;
-  readonly #epochs: number;
+  readonly #brief: boolean;
+  #epochs: number;
   #totalLayers = 0;
 
-  /** @param label starts every line: which task and method this is. @param gates whether open layers are worth showing */
-  constructor(terminal: Terminal, label: string, epochs: number, gates: boolean) {
+  /**
+   * @param label starts every line: which task and method this is
+   * @param gates whether open layers are worth showing
+   * @param brief no line per epoch: one of many runs
+   */
+  constructor(terminal: Terminal, label: string, epochs: number, gates: boolean, brief = false) {
     this.#terminal = terminal;
     this.#label = label;
     this.#epochs = epochs;
     this.#gates = gates;
+    this.#brief = brief;
   }
 
   event(event: TrainerEvent): void {
@@ -46,13 +52,15 @@ export class TrainingDisplay {
 
   #progress(progress: TrainProgress): void {
     this.#totalLayers = progress.totalLayers;
+    // A path has more passes than a single run with its settings.
+    this.#epochs = progress.epochs;
     const fraction = progress.steps === 0 ? 0 : progress.step / progress.steps;
     this.#terminal.live(`${bar(fraction)} ${this.#label}: ${progressLine(progress, this.#gates)}`);
   }
 
   /** On a terminal the bar says it all; elsewhere this is the record. */
   #epoch(metrics: EpochMetrics): void {
-    if (this.#terminal.interactive) return;
+    if (this.#terminal.interactive || this.#brief) return;
     const total = Math.max(this.#totalLayers, metrics.scores.length);
     this.#terminal.note(`${this.#label}: ${epochLine(metrics, this.#epochs, total, this.#gates)}`);
   }

@@ -1,0 +1,129 @@
+/** @file `taps sweep`. */
+import { Command, Option } from 'commander';
+import type { Budget } from '../../contract/budget.ts';
+import { TapsError } from '../../contract/errors.ts';
+import type { MethodId } from '../../contract/training.ts';
+import { openLibrary, openLibraryForReading, type Library } from '../../services/open-library.ts';
+import { findUnfinishedSweep, progressOf, runSweep } from '../../services/sweep.ts';
+import { planSweep } from '../../services/sweep-plan.ts';
+import { reportSweep } from '../../services/sweep-report.ts';
+import { commandToType, runCommand, type CommandContext } from '../context.ts';
+import { sweepTable } from '../format/sweep-table.ts';
+import { formatTime } from '../format/units.ts';
+import { BITS_OPTION, parseBudgets, parseNumbers } from '../options/budget-options.ts';
+import { parseInteger, parseNames } from '../options/parse.ts';
+import { addTrainOptions, givenTrainOptions, methodOf, METHOD_CHOICES, withResumeHint, wordOfMethod } from '../options/train-options.ts';
+import { TrainingDisplay } from '../output/training-display.ts';
+import { pathConfigOf } from './path.ts';
+
+interface Options extends Record<string, unknown> {
+  methods: string[];
+  lambdas?: number[];
+  budgets?: Exclude<Budget, { kind: 'accuracy' }>[];
+  bits?: number;
+  path?: number;
+  seeds: number[];
+  parallel: number;
+  resume?: string | true;
+  report?: string;
+  list?: boolean;
+}
+
+function parseParallel(text: string): number {
+  const count = parseInteger(text);
+  if (count < 1 || count > 2) throw new TapsError('usage', `--parallel ${text} is not possible.`, 'Give 1 or 2: a run uses every core by itself.');
+  return count;
+}
+
+export function sweepCommand(): Command {
+  const command = new Command('sweep')
+    .argument('[tasks...]')
+    .description('learn tasks in many ways and with several seeds as one job; Ctrl-C stops it, --resume goes on, finished runs are not repeated')
+    .addOption(new Option('--methods <list>', `ways to learn, with commas between: ${METHOD_CHOICES.join(', ')}`).argParser(parseNames).default(['taps', 'full', 'probe'], 'taps,full,probe'))
+    .addOption(new Option('--lambdas <list>', 'taps: one setting per λ [default: 1, where no budget and no path is asked for]').argParser(parseNumbers))
+    .addOption(new Option('--budgets <list>', 'taps: one setting per size (600kB, 20%); layers: three patterns at the same sizes').argParser(parseBudgets))
+    .addOption(BITS_OPTION())
+    .addOption(new Option('--path <levels>', 'taps: one more setting, a path with so many levels').argParser(parseInteger))
+    .addOption(new Option('--seeds <list>', 'one run of everything per seed').argParser(parseNumbers).default([0], '0'))
+    .addOption(new Option('--parallel <count>', 'trainers at a time, a second one only while memory allows (1 to 2)').argParser(parseParallel).default(1))
+    .option('--resume [sweep]', 'go on with an unfinished sweep, the newest by default')
+    .option('--report <sweep>', 'print what a sweep has brought so far')
+    .option('--list', 'list sweeps');
+  return addTrainOptions(command, ['method', 'lambda', 'seed']).action((tasks: string[], options: Options, self: Command) =>
+    runCommand(self, async (context) => {
+      if (options.list === true) {
+        listSweeps(context);
+        return;
+      }
+      if (options.report !== undefined) {
+        using library = openLibraryForReading(context.libraryFolder);
+        printReport(context, library, options.report);
+        return;
+      }
+      using library = openLibrary(context.libraryFolder);
+      const id = options.resume === undefined ? makeSweep(context, library, tasks, options) : sweepToResume(library, options.resume);
+      await workOff(context, library, id, options.parallel);
+      printReport(context, library, id);
+    }),
+  );
+}
+
+function makeSweep({ terminal }: CommandContext, library: Library, tasks: string[], options: Options): string {
+  if (tasks.length === 0) throw new TapsError('usage', 'A sweep needs at least one task.', 'Give the names of tasks: taps task list.');
+  const methods = [...new Set(options.methods.map((word): MethodId => methodOf(word)))];
+  const budgets = (options.budgets ?? []).map((budget) => ({ ...budget, bitsPerWeight: options.bits ?? budget.bitsPerWeight }));
+  const lambdas = options.lambdas ?? (budgets.length === 0 && options.path === undefined ? [1] : []);
+  const common = givenTrainOptions(options);
+  const path = options.path === undefined ? null : (pathConfigOf(library, tasks[0] ?? '', { ...givenOptions(options), levels: options.path }).path ?? null);
+  const { entries, notes } = planSweep(library, { tasks, methods, lambdas, budgets, path, seeds: options.seeds, common });
+  for (const note of notes) terminal.warn(note);
+  const sweep = library.sweeps.add(`${tasks.join(', ')}: ${methods.map(wordOfMethod).join(', ')}`, entries);
+  terminal.note(`Sweep ${sweep.id}: ${String(entries.length)} runs`);
+  return sweep.id;
+}
+
+/** Options of a run as they were typed, without those of the sweep. */
+function givenOptions({ methods: _methods, resume: _resume, path: _path, ...rest }: Options): Record<string, unknown> {
+  return rest;
+}
+
+function sweepToResume(library: Library, wanted: string | true): string {
+  return wanted === true ? findUnfinishedSweep(library).id : library.sweeps.get(wanted).id;
+}
+
+async function workOff(context: CommandContext, library: Library, id: string, parallel: number): Promise<void> {
+  const { terminal, signal } = context;
+  const displays = new Map<number, TrainingDisplay>();
+  let progress = progressOf(library, id);
+  try {
+    await runSweep(library, id, {
+      parallel,
+      signal,
+      onProgress: (now) => {
+        progress = now;
+      },
+      onEntry: (entry, task) => {
+        const label = `${String(progress.done + 1)}/${String(progress.total)} ${task} ${entry.setting}, seed ${String(entry.config.seed)}`;
+        terminal.note(label);
+        displays.set(entry.position, new TrainingDisplay(terminal, label, entry.config.epochs, entry.config.method === 'taps', true));
+      },
+      onEvent: (entry, event) => displays.get(entry.position)?.event(event),
+    });
+  } catch (error) {
+    throw withResumeHint(error, commandToType(context, 'sweep', '--resume', id));
+  }
+}
+
+function printReport({ terminal }: CommandContext, library: Library, id: string): void {
+  const report = reportSweep(library, id);
+  for (const { task, setting, seed, failure } of report.failures) terminal.warn(`failed: ${task} ${setting}, seed ${String(seed)}: ${failure}`);
+  const head = `Sweep ${report.id}: ${String(report.done)} of ${String(report.total)} runs. Mean ± half the 95 % interval over seeds.`;
+  terminal.result(report.rows.length === 0 ? `${head} Nothing finished yet.` : `${sweepTable(report)}\n${head}`, report);
+}
+
+function listSweeps({ libraryFolder, terminal }: CommandContext): void {
+  using library = openLibraryForReading(libraryFolder);
+  const sweeps = library.sweeps.list().map((sweep) => ({ id: sweep.id, title: sweep.title, createdAt: sweep.createdAt, ...progressOf(library, sweep.id) }));
+  const lines = sweeps.map(({ id, title, createdAt, done, failed, total }) => `${id}  ${formatTime(createdAt)}  ${String(done)}/${String(total)}${failed === 0 ? '' : ` (${String(failed)} failed)`}  ${title}`);
+  terminal.result(lines.length === 0 ? 'No sweeps yet.' : lines.join('\n'), sweeps);
+}
