@@ -64,6 +64,10 @@ export const trainConfigSchema = z.strictObject({
   seed: z.number().int().min(0).max(0xffff_ffff).default(0),
   /** Side of the training and test input in pixels; null means the base's own. */
   imageSize: z.number().int().min(8).max(1024).nullable().default(null),
+  /** Learns how far to trust each training picture: a temperature σ of its own (training/sample-confidence). */
+  sampleConfidence: z.boolean().default(false),
+  /** Step size of log σ. Above 0..100. */
+  confidenceRate: z.number().positive().max(100).default(0.2),
   augmentation: z.enum(['crop-flip', 'crop', 'flip', 'none']).default('crop-flip'),
   /** CPU threads; 0 means all cores. */
   threads: z.number().int().min(0).max(256).default(0),
@@ -202,6 +206,18 @@ export interface PathLevel {
   test: Evaluation;
 }
 
+/** What a run with `sampleConfidence` learnt of one training picture. */
+export interface PictureTrust {
+  /** Relative to the dataset's root. */
+  path: string;
+  /** σ, 1/20..20: how much the picture's logits were divided by; large where the network keeps contradicting the label. */
+  sigma: number;
+  /** Mean cross-entropy of its training views over the run, at σ = 1. */
+  trainLoss: number;
+  /** Cross-entropy with the weights that were kept (of a path: the last), at σ = 1. */
+  loss: number;
+}
+
 /** What a finished run reports beside its artefact. */
 export interface TrainResult {
   epochs: EpochMetrics[];
@@ -212,6 +228,8 @@ export interface TrainResult {
   test: Evaluation;
   seconds: number;
   engine: string;
+  /** Of a run with `sampleConfidence`: every training picture, in the order of the manifest. */
+  pictures?: PictureTrust[];
   /** A person ended the run before its last epoch; absent otherwise. */
   endedEarly?: true;
   /** Of a run with a budget of bytes. */

@@ -27,7 +27,8 @@ export function argMax(values: ArrayLike<number>): number {
   return best;
 }
 
-function crossEntropy(scores: Float32Array, label: number): number {
+/** −log of the label's probability in one row of logits. */
+export function crossEntropy(scores: Float32Array, label: number): number {
   const largest = Math.max(...scores);
   let sum = 0;
   for (const score of scores) sum += Math.exp(score - largest);

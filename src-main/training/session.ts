@@ -83,7 +83,7 @@ class EngineSession implements TrainingSession {
       scoreLearningRate: Float32Array.of(hyper.scoreLearningRate),
       penalty: penalties(plan, hyper),
     };
-    const feeds = { images: batch.images, labels: batch.labels };
+    const feeds = { images: batch.images, labels: batch.labels, ...(batch.inverseSigma === undefined ? {} : { inverseSigma: batch.inverseSigma }) };
     const accumulating = this.config.accumulate > 1;
     const results = await first?.run(accumulating ? feeds : { ...feeds, ...rates });
     if (accumulating && ++this.#microBatch === this.config.accumulate) {

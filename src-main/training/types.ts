@@ -6,6 +6,8 @@ export interface Batch {
   images: Float32Array;
   /** Row of zeros = padding, ignored by evaluation. */
   labels: Float32Array;
+  /** 1/σ of every picture, [batchSize]; needed where the configuration says `sampleConfidence`. */
+  inverseSigma?: Float32Array;
 }
 
 /** Numbers that change with the step. */
@@ -19,7 +21,7 @@ export interface StepHyperparameters {
 }
 
 export interface StepOutcome {
-  /** Mean cross-entropy of the micro-batch, without the sparsity penalty. */
+  /** Mean cross-entropy of the micro-batch, without the sparsity penalty; of z/σ where pictures have a confidence. */
   loss: number;
   /** Row-major [batchSize, classes]. */
   logits: Float32Array;

@@ -45,9 +45,10 @@ export async function writeStripes(folder: string, perClass: number): Promise<vo
   }
 }
 
-export async function makeTinyRun(): Promise<TinyRun> {
+/** @param perClass pictures of each of the three classes */
+export async function makeTinyRun(perClass = 14): Promise<TinyRun> {
   const folder = mkdtempSync(join(tmpdir(), 'taps-run-'));
-  await writeStripes(join(folder, 'images'), 14);
+  await writeStripes(join(folder, 'images'), perClass);
   const manifest = await scanDataset(join(folder, 'images'), { seed: 1, validation: 0.15, test: 0.2 });
   await prepare(
     { root: manifest.root, images: manifest.images, preprocessing: TINY_PREPROCESSING, cacheFolder: join(folder, 'cache'), outputFolder: join(folder, 'prepared'), verify: true },

@@ -47,7 +47,7 @@ export function trainStepSpec(plan: TrainPlan, shape: StepShape): StepSpec {
   const statistics = plan.statistics.map(({ name }) => valueName(name));
   return {
     name: 'train',
-    feeds: { ...batchFeeds(plan, shape), ...hyperparameters(plan) },
+    feeds: { ...batchFeeds(plan, shape), ...confidenceFeeds(plan, shape), ...hyperparameters(plan) },
     reads: [...moved, ...own, ...statistics, ...baseEntries(plan)],
     writes: [...moved, ...own, ...statistics],
     results: ['loss', 'logits'],
@@ -72,7 +72,7 @@ export function accumulateStepSpec(plan: TrainPlan, shape: StepShape): StepSpec 
   const statistics = plan.statistics.map(({ name }) => valueName(name));
   return {
     name: 'accumulate',
-    feeds: batchFeeds(plan, shape),
+    feeds: { ...batchFeeds(plan, shape), ...confidenceFeeds(plan, shape) },
     reads: [...entries, ...sums, ...statistics, ...baseEntries(plan)],
     writes: [...sums, ...statistics],
     results: ['loss', 'logits'],
@@ -122,6 +122,11 @@ export function batchFeeds(plan: TrainPlan, { batchSize, imageSize }: StepShape)
 }
 
 /** The optimiser's own entries for one that it moves. */
+/** 1/σ of every picture of a batch (training/sample-confidence). */
+function confidenceFeeds({ config }: TrainPlan, { batchSize }: StepShape): Record<string, readonly number[]> {
+  return config.sampleConfidence ? { inverseSigma: [batchSize] } : {};
+}
+
 export function optimizerEntries(plan: TrainPlan, name: string): string[] {
   if (plan.config.optimizer === 'adamw') return [momentumName(name), secondMomentName(name)];
   return plan.config.momentum > 0 ? [momentumName(name)] : [];
@@ -177,7 +182,9 @@ export function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }
     });
     const scores = runHead(features, need(effective.get(HEAD_WEIGHT)), need(effective.get(HEAD_BIAS)));
     kept.logits = tf.keep(scores);
-    return crossEntropy(scores, entry(feeds, 'labels'));
+    const inverseSigma = feeds['inverseSigma'];
+    const scaled = inverseSigma === undefined ? scores : tf.mul(scores, tf.reshape(inverseSigma, [-1, 1]));
+    return crossEntropy(scaled, entry(feeds, 'labels'));
   };
   const { value, grads } = tf.valueAndGrads(loss as (...args: Tensor[]) => ReturnType<typeof tf.scalar>)(leaves.map(([, tensor]) => tensor));
   for (const [name, tensor] of Object.entries(statistics)) statistics[name] = release(tensor);
