@@ -3,6 +3,7 @@
  * The transport is `child_process` IPC under Node and a MessagePort under Electron; both carry structured clones.
  */
 import type { ErrorEnvelope } from './errors.ts';
+import type { JointEpoch, JointJob, JointMemory, JointProgress, JointResult } from './joint.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from './training.ts';
 import type { EngineInfo } from './engine-info.ts';
@@ -47,6 +48,7 @@ export interface PredictJob {
 export type TrainerRequest =
   | { kind: 'train'; job: TrainJob }
   | { kind: 'predict'; job: PredictJob }
+  | { kind: 'joint'; job: JointJob }
   | { kind: 'pause' }
   | { kind: 'resume' }
   /** Ends training after the current step; what was best so far becomes the result. */
@@ -69,5 +71,10 @@ export type TrainerEvent =
   | { kind: 'cancelled'; checkpointPath: string | null }
   /** logits is row-major [indices.length, classes]. */
   | { kind: 'predicted'; logits: Float32Array; classes: number; evaluation: Evaluation | null }
+  /** Before memory is taken: what the run will need. */
+  | { kind: 'joint-memory'; memory: JointMemory }
+  | { kind: 'joint-progress'; progress: JointProgress }
+  | { kind: 'joint-epoch'; epoch: JointEpoch }
+  | { kind: 'joint-done'; result: JointResult }
   | { kind: 'doctor'; engines: EngineInfo[] }
   | { kind: 'failed'; error: ErrorEnvelope };

@@ -1,5 +1,6 @@
 /** @file Owner's side of a trainer: one job, its events, its last word. */
 import { errorFromEnvelope, TapsError } from '../contract/errors.ts';
+import type { JointJob } from '../contract/joint.ts';
 import type { PredictJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
 import { OwnedChild, type ChildOptions } from './owned-child.ts';
 
@@ -21,12 +22,21 @@ export class TrainerClient {
 
   /** @throws TapsError: the run's own failure, `cancelled`, or `child-crashed` */
   train(job: TrainJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'done'>> {
+    return this.#learn({ kind: 'train', job }, 'done', onEvent, signal);
+  }
+
+  /** @throws TapsError: the run's own failure, `out-of-memory` before anything is learnt, `cancelled`, or `child-crashed` */
+  joint(job: JointJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'joint-done'>> {
+    return this.#learn({ kind: 'joint', job }, 'joint-done', onEvent, signal);
+  }
+
+  #learn<K extends 'done' | 'joint-done'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<K>> {
     const onAbort = (): void => {
       this.#child.send({ kind: 'cancel' });
     };
     signal?.addEventListener('abort', onAbort);
     if (signal?.aborted === true) onAbort();
-    return this.#ask({ kind: 'train', job }, 'done', onEvent).finally(() => {
+    return this.#ask(request, wanted, onEvent).finally(() => {
       signal?.removeEventListener('abort', onAbort);
     });
   }
@@ -61,7 +71,7 @@ export class TrainerClient {
     return this.#child.stop();
   }
 
-  #ask<K extends 'done' | 'predicted' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
+  #ask<K extends 'done' | 'joint-done' | 'predicted' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         offEnd();

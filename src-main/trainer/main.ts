@@ -4,6 +4,7 @@ import type { TrainerEvent, TrainerRequest } from '../contract/trainer-protocol.
 import { describeEngines } from '../engine/index.ts';
 import { openChildPort } from '../supervisor/child-port.ts';
 import { LoopControl } from './control.ts';
+import { runJointJob } from './joint-job.ts';
 import { runPredictJob } from './predict-job.ts';
 import { runTrainJob } from './train-job.ts';
 
@@ -44,6 +45,9 @@ port.onMessage((message) => {
       break;
     case 'predict':
       void work(() => runPredictJob(request.job));
+      break;
+    case 'joint':
+      void work(() => runJointJob(request.job, control, send));
       break;
     case 'doctor':
       void work(async () => ({ kind: 'doctor', engines: await describeEngines() }));

@@ -29,6 +29,8 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   formats: { ...PURE, layers: ['contract', 'core', 'graph'], packages: ['zod'] },
   // The one file of formats/ that writes a folder; the encoding itself stays pure.
   'formats/adapter-folder.ts': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'platform'], packages: ['zod'] },
+  // Compression comes with Node; bytes in, bytes out, like the rest of formats/.
+  'formats/zstd.ts': { ...WITH_NODE, layers: ['contract'], packages: [] },
   // Mathematics. Only child processes load these folders.
   engine: { ...WITH_NODE, layers: ['contract', 'core', 'graph'], packages: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-backend-cpu', 'onnxruntime-node', '@bufbuild/protobuf'] },
   operators: { ...PURE, layers: ['contract', 'core', 'graph', 'engine'], packages: [] },
@@ -42,7 +44,8 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   bases: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'platform'], packages: [] },
   // Entries of child processes.
   codec: { ...WITH_NODE, layers: ['contract', 'core', 'data', 'platform', ...CHILD_SIDE], packages: ['sharp', 'yauzl', 'zod'] },
-  trainer: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'methods', 'training', 'bases', 'data', 'platform', ...CHILD_SIDE], packages: ['zod'] },
+  // A joint run makes a base, and its task files name it: the id is a hash of hashes, without a library.
+  trainer: { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'methods', 'training', 'bases', 'data', 'library/base-id.ts', 'platform', ...CHILD_SIDE], packages: ['zod'] },
   'model-io': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'bases', 'data', 'platform', ...CHILD_SIDE], packages: ['onnxruntime-node', 'zod'] },
   // Their owner knows their messages, never their code.
   supervisor: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: [] },

@@ -3,7 +3,7 @@ import { elementCount, type FloatTensor } from '../../contract/tensors.ts';
 import type { JointVariant } from '../../contract/joint.ts';
 import type { TrainConfig } from '../../contract/training.ts';
 import type { BaseModel, Parameter } from '../../graph/types.ts';
-import { accumulatorName, BASE_PREFIX, HEAD_BIAS, HEAD_WEIGHT, initialState, makePlan, momentumName, OPTIMIZER_STEP, optimizedEntries, secondMomentName, valueName, zeros, type TrainPlan } from '../steps/plan.ts';
+import { accumulatorName, BASE_PREFIX, baseName, deltaName, HEAD_BIAS, HEAD_WEIGHT, initialState, makePlan, momentumName, OPTIMIZER_STEP, optimizedEntries, SCORES, secondMomentName, valueName, zeros, type TrainPlan } from '../steps/plan.ts';
 
 /** Δ of a gated layer: what all tasks add to the base together. */
 export const sharedName = (parameter: string): string => `shared/${parameter}`;
@@ -74,6 +74,27 @@ export function exchangedEntries(plan: JointPlan): string[] {
 export function keptSharedEntries(plan: JointPlan): string[] {
   const counter = plan.config.optimizer === 'adamw' ? [SHARED_OPTIMIZER_STEP] : [];
   return [...plan.shared.flatMap(({ name }) => [name, ...momentsOf(plan, name)]), ...counter, ...plan.sharedStatistics];
+}
+
+/** Shapes of everything on the engine, without a value. */
+export function stateShapes(plan: JointPlan): Map<string, readonly number[]> {
+  const { program, config } = plan;
+  const { features } = program.base.head;
+  const moved = new Map<string, readonly number[]>([
+    ...program.gated.map(({ name, shape }) => [deltaName(name), shape] as const),
+    ...program.trained.map(({ name, shape }) => [valueName(name), shape] as const),
+    ...plan.shared.map(({ name, parameter }) => [name, parameter.shape] as const),
+    [HEAD_WEIGHT, [program.classes, features]],
+    [HEAD_BIAS, [program.classes]],
+  ]);
+  if (program.gated.length > 0) moved.set(SCORES, [program.gated.length]);
+  const shapes = new Map<string, readonly number[]>(moved);
+  for (const [name, shape] of moved) for (const moment of momentsOf(plan, name)) shapes.set(moment, shape);
+  for (const { name, parameter } of plan.shared) shapes.set(accumulatorName(name), parameter.shape);
+  for (const { name, shape } of program.gated) shapes.set(baseName(name), shape);
+  for (const { name, shape } of program.statistics) shapes.set(valueName(name), shape);
+  if (config.optimizer === 'adamw') for (const counter of [OPTIMIZER_STEP, SHARED_OPTIMIZER_STEP]) shapes.set(counter, []);
+  return shapes;
 }
 
 /** Start values of one task's own entries, padded to the program's shapes. */
