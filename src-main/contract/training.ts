@@ -112,7 +112,7 @@ export interface TaskArtifact {
   classNames: string[];
   /** Gated layers in forward order. */
   layers: LayerState[];
-  /** δ of open layers only, by weight name; shapes equal the base's. */
+  /** δ of open layers, by weight name; shapes equal the base's. In encoded tasks also differences of other parameters. */
   deltas: Map<string, FloatTensor>;
   /** Task-specific values of the base's parameters (normalisation, biases, whole weights), by name. */
   replaced: Map<string, FloatTensor>;

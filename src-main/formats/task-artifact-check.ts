@@ -38,7 +38,7 @@ function checkHead({ classNames, head }: TaskArtifact): void {
 }
 
 /** An open layer has exactly one of δ, replaced weight and transform, of its size; a closed one has none. */
-function checkLayers({ layers, deltas, replaced, transforms }: TaskArtifact): void {
+function checkLayers({ layers, deltas, replaced, transforms }: TaskArtifact, encoded: boolean): void {
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
   if (byName.size !== layers.length) throw inconsistent('two layers have the same name');
   for (const { name, parameters, score, open } of layers) {
@@ -53,20 +53,23 @@ function checkLayers({ layers, deltas, replaced, transforms }: TaskArtifact): vo
     const misfit = transform === undefined ? null : misfitOf(transform, parameters);
     if (misfit !== null) throw inconsistent(`layer ${name} has ${String(parameters)} parameters but ${misfit} is stored`);
   }
-  for (const [kind, named] of [['a δ', deltas], ['a transform', transforms]] as const) {
+  for (const [kind, named] of [['a δ', encoded ? new Map<string, unknown>() : deltas], ['a transform', transforms]] as const) {
     const stray = [...named.keys()].find((name) => !byName.has(name));
     if (stray !== undefined) throw inconsistent(`${stray} has ${kind} but is not one of its layers`);
   }
+  const twice = [...deltas.keys()].find((name) => replaced.has(name));
+  if (twice !== undefined) throw inconsistent(`${twice} has a value and a difference`);
 }
 
 /**
+ * @param artifact with `encoded`, parameters that are no layers may have a difference in place of a value
  * @throws TapsError `non-finite` for NaN and infinity anywhere; `model-malformed` when head, classes, layers and
  * stored tensors do not fit each other
  */
-export function checkArtifact(artifact: TaskArtifact): void {
+export function checkArtifact(artifact: TaskArtifact, { encoded = false } = {}): void {
   if (!/^[0-9a-f]{64}$/.test(artifact.baseId)) throw inconsistent(`its base ${JSON.stringify(artifact.baseId.slice(0, 80))} is not a SHA-256`);
   checkHead(artifact);
-  checkLayers(artifact);
+  checkLayers(artifact, encoded);
   for (const [name, tensor] of artifact.deltas) checkTensor(`the δ of ${name}`, tensor);
   for (const [name, tensor] of artifact.replaced) checkTensor(name, tensor);
   for (const [name, transform] of artifact.transforms) {
