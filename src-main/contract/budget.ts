@@ -26,3 +26,13 @@ export const pathSchema = z.strictObject({
     .refine((lambdas) => lambdas.every((lambda, level) => level === 0 || lambda > (lambdas[level - 1] ?? 0)), 'must rise from level to level'),
 });
 export type PathPlan = z.infer<typeof pathSchema>;
+
+/** What a task will take, by which of its layers are open. */
+export interface TaskBytes {
+  /** With every layer closed: normalisation, biases, head, names. */
+  fixed: number;
+  /** What each layer adds when it is open, in forward order: n_l · bits / 8 and its entry in the file. */
+  layers: readonly number[];
+  /** A full copy of the network with the task's head, 4 bytes per number. */
+  fullCopy: number;
+}

@@ -91,3 +91,17 @@ export function scaleOf<Point extends { bytes: number }>(points: readonly Point[
   const range = (values: number[]): { best: number; worst: number } => ({ best: Math.min(...values), worst: Math.max(...values) });
   return { loss: range(points.map(lossOf)), bytes: range(points.map(({ bytes }) => bytes)) };
 }
+
+/**
+ * What a person's wish means on the results of one task: of those that none dominates, the one that the preference chooses by error
+ * rate and the logarithm of bytes. Sizes of results span orders of magnitude; on a linear scale all that are small would count the same.
+ * `taps adopt --prefer` and the studio's slider both ask here.
+ * @param points accuracy as measured on validation pictures: choosing by test pictures would spend them
+ * @param preference k, 0 (the most accurate) to 1 (the smallest)
+ * @returns undefined without points
+ */
+export function chooseOnFront<Point extends FrontPoint>(points: readonly Point[], preference: number): Point | undefined {
+  const front = paretoFront(points).map((point) => ({ point, bytes: Math.log(point.bytes), loss: 1 - point.accuracy }));
+  const lossOf = ({ loss }: { loss: number }): number => loss;
+  return chooseByPreference(front, preference, scaleOf(front, lossOf), lossOf)?.point;
+}

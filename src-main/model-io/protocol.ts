@@ -57,3 +57,16 @@ export interface ParityResult {
   /** Fraction 0..1 of pictures with the same first class. */
   top1Agreement: number;
 }
+
+export interface BudgetRequest {
+  base: BaseFiles;
+  classNames: string[];
+  preprocessing: Preprocessing;
+}
+
+/** Bytes of a TAPS task at full precision: with no layer open (no budget below can be held), with every layer open; of a full copy. */
+export interface BudgetBounds {
+  leastBytes: number;
+  mostBytes: number;
+  fullCopyBytes: number;
+}

@@ -1,42 +1,9 @@
 /** @file Budgets and paths as people ask for them → settings of a run. */
-import type { Budget, PathPlan } from '../contract/budget.ts';
+import type { Budget } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
-import type { TrainConfig } from '../contract/training.ts';
 import type { Library } from './open-library.ts';
 
-/** λ of a path's weakest and strongest level, where a person has not chosen. See `defaultPathRange`. */
-export interface PathRange {
-  from: number;
-  to: number;
-}
-
-/** From a penalty that costs a layer little to one that leaves only what the task cannot do without. */
-const PATH_SPAN = 100;
-
-/**
- * Range of λ that fits a run's rate and length: what a penalty does depends on λ·rate·steps, so its middle is put where the penalty
- * alone would move a score by the published distance from start to threshold in one epoch at the mean rate of a level.
- * @param gatedLayers L
- * @param stepsPerEpoch optimiser steps, 1 or more
- */
-export function defaultPathRange(config: Pick<TrainConfig, 'learningRate' | 'scoreLearningRate' | 'momentum' | 'optimizer' | 'scoreInit' | 'threshold'>, gatedLayers: number, stepsPerEpoch: number): PathRange {
-  const rate = 0.2 * (config.scoreLearningRate ?? config.learningRate);
-  const perStep = config.optimizer === 'sgd' ? rate / (1 - config.momentum) : rate;
-  const distance = Math.max(config.scoreInit - config.threshold, 0.01);
-  const middle = (distance * gatedLayers) / (perStep * stepsPerEpoch);
-  const from = clamp(middle / Math.sqrt(PATH_SPAN));
-  return { from, to: Math.max(clamp(middle * Math.sqrt(PATH_SPAN)), 2 * from) };
-}
-
-const clamp = (lambda: number): number => Math.min(400, Math.max(1e-4, lambda));
-
-/** @param levels 2..64 @throws TapsError `invalid-config` */
-export function pathPlan(levels: number, { from, to }: PathRange): PathPlan {
-  if (!Number.isInteger(levels) || levels < 2 || levels > 64) throw new TapsError('invalid-config', `A path cannot have ${String(levels)} levels.`, 'Give from 2 to 64.');
-  if (!(from > 0) || to <= from || to > 1000) throw new TapsError('invalid-config', `A path cannot go from λ ${String(from)} to ${String(to)}.`, 'Give a λ above 0 and a larger one, up to 1000.');
-  const lambdas = Array.from({ length: levels }, (_, level) => Number((from * (to / from) ** (level / (levels - 1))).toPrecision(4)));
-  return { lambdas };
-}
+export { defaultPathRange, pathPlan, type PathRange } from '../core/path-plan.ts';
 
 /**
  * A limit against full fine-tuning: its newest finished run of the same task on the same pictures.

@@ -1,7 +1,7 @@
 /** @file Use-case: all stored results of a task on one frontier, and adopting one of them. */
 import { TapsError } from '../contract/errors.ts';
 import type { DeltaRecord, TaskRecord } from '../contract/records.ts';
-import { chooseByPreference, paretoFront, scaleOf } from '../core/pareto.ts';
+import { chooseOnFront, paretoFront } from '../core/pareto.ts';
 import { describeBudget } from './ask-budget.ts';
 import { fullCopyBytes } from './compare-tasks.ts';
 import type { Library } from './open-library.ts';
@@ -88,9 +88,8 @@ function choose(task: TaskRecord, results: readonly TaskResult[], adoption: Adop
       return found;
     }
     case 'preference': {
-      const measured = results.flatMap((result) => (result.validation === null ? [] : [{ ...result, loss: 1 - result.validation }]));
-      const lossOf = ({ loss }: { loss: number }): number => loss;
-      const found = chooseByPreference(measured, adoption.preference, scaleOf(measured, lossOf), lossOf);
+      const measured = results.flatMap((result) => (result.validation === null ? [] : [{ ...result, accuracy: result.validation }]));
+      const found = chooseOnFront(measured, adoption.preference);
       if (found === undefined) throw new TapsError('not-found', `Task ${JSON.stringify(task.name)} has no result that was measured.`, `Learn it first: taps train ${task.name}.`);
       return found;
     }

@@ -8,39 +8,18 @@
  * enough to move scores across τ and to let the layers that stay make up for those that close, the end is slow enough for the level's
  * weights to be worth keeping. A constant small rate would leave every snapshot noisy, a single cosine would hold the last levels still.
  */
-import { TapsError } from '../contract/errors.ts';
 import type { LayerState, TrainConfig } from '../contract/training.ts';
+import { pathEpochs, type PathEpochs } from '../core/path-plan.ts';
 import type { Regime } from './regime.ts';
 import { cosine } from './schedule.ts';
 
-/** Passes of a path for one pass of a single run. */
-export const PATH_COST = 1.5;
-/** Part of the passes that the levels get. */
-const LEVELS_SHARE = 2 / 3;
 /** Rate at the start of a level, and at the end of the dense part, relative to the run's. */
 const LEVEL_RATE = 0.4;
-
-/** How the epochs of a path are divided. */
-export interface PathEpochs {
-  /** With every gate open and no penalty. */
-  dense: number;
-  perLevel: number;
-  total: number;
-}
-
-/** @throws TapsError `invalid-config` when there are not enough epochs for one per level */
-export function pathEpochs(epochs: number, levels: number): PathEpochs {
-  const total = Math.ceil(PATH_COST * epochs);
-  if (total < levels + 1) {
-    throw new TapsError('invalid-config', `A path of ${String(levels)} levels needs at least ${String(Math.ceil((levels + 1) / PATH_COST))} epochs; ${String(epochs)} were given.`, 'Give more epochs or fewer levels.');
-  }
-  const perLevel = Math.max(1, Math.floor((LEVELS_SHARE * total) / levels));
-  return { dense: total - levels * perLevel, perLevel, total };
-}
 
 export class PathRegime implements Regime {
   readonly epochs: number;
   readonly watches = false;
+  readonly settled = true;
   readonly lambdas: readonly number[];
   readonly #config: TrainConfig;
   readonly #stepsPerEpoch: number;

@@ -1,15 +1,8 @@
 /** @file What a task will take, as a function of its open layers: the quantity a budget limits. */
 import { TapsError } from '../contract/errors.ts';
-import type { Budget } from '../contract/budget.ts';
+import type { Budget, TaskBytes } from '../contract/budget.ts';
 
-export interface TaskBytes {
-  /** With every layer closed: normalisation, biases, head, names. */
-  fixed: number;
-  /** What each layer adds when it is open, in forward order: n_l · bits / 8 and its entry in the file. */
-  layers: readonly number[];
-  /** A full copy of the network with the task's head, 4 bytes per number. */
-  fullCopy: number;
-}
+export type { TaskBytes };
 
 /** Sum over the open layers and the fixed part. */
 export function bytesOf({ fixed, layers }: TaskBytes, open: readonly boolean[]): number {

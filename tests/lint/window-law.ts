@@ -1,11 +1,14 @@
 /**
- * @file The import law of src-renderer: the window knows the contract and nothing else of the program, and screens do not know
+ * @file The import law of src-renderer: the window knows the contract and two pure calculations of the program, nothing else, and screens do not know
  * each other's insides.
  */
 import { dirname, join, relative, sep } from 'node:path';
 import type { Rule } from 'eslint';
 
 const PACKAGES = ['svelte', 'bits-ui', 'uplot'];
+
+/** Of src-main: the contract, and calculations that window and program must do alike. Both are pure. */
+const SHARED = ['contract/', 'core/pareto.ts', 'core/path-plan.ts'];
 
 /** Which folders of src-renderer each may import besides itself. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {
@@ -31,8 +34,8 @@ export function windowViolationOf(file: string, specifier: string): string | nul
     return PACKAGES.includes(name) ? null : `the window may not import the package ${name}: it may import ${PACKAGES.join(', ')}`;
   }
   const target = join(dirname(file), specifier).split(sep).join('/');
-  if (target.startsWith('../src-main/contract/')) return null;
-  if (target.startsWith('..')) return `the window may import src-main/contract only, not ${target.slice(3)}`;
+  if (SHARED.some((shared) => target.startsWith(`../src-main/${shared}`))) return null;
+  if (target.startsWith('..')) return `of what is outside, the window may import src-main/${SHARED.join(', src-main/')} only, not ${target.slice(3)}`;
   const targetHome = target.split('/')[0] ?? '';
   const allowed = FOLDERS[home];
   if (allowed === undefined) return `src-renderer/${home} is not in the window's import law: add it to tests/lint/window-law.ts`;

@@ -25,6 +25,8 @@ export interface ComparePoint {
   seconds: number | null;
   config: TrainConfig | null;
   layers: LayerState[];
+  /** Of a path: from 0, the weakest penalty. null for any other run. */
+  pathLevel: number | null;
   isCurrent: boolean;
   createdAt: number;
 }

@@ -79,6 +79,13 @@ export interface TimeEstimate {
   basis: string;
 }
 
+/** Bytes of a TAPS task at full precision: with no layer open (no smaller budget can be held), with every layer open; of a full copy. */
+export interface BudgetBounds {
+  leastBytes: number;
+  mostBytes: number;
+  fullCopyBytes: number;
+}
+
 export const IMAGES_REQUESTS = {
   'draft.get': request(EMPTY, answer<Draft | null>()),
   'draft.save': request(draftSchema, answer<{ saved: true }>()),
@@ -101,5 +108,7 @@ export const IMAGES_REQUESTS = {
     z.strictObject({ taskId: idSchema, changes: z.array(z.strictObject({ path: z.string().min(1).max(4096), label: z.number().int().min(0).nullable() })).min(1).max(10_000) }),
     answer<DatasetVersion>(),
   ),
+  /** Which budgets a task with these classes can hold. Takes a moment the first time: the base is read. */
+  'train.bounds': request(z.strictObject({ baseId: idSchema, classNames: z.array(z.string().min(1).max(1024)).min(1).max(10_000) }), answer<BudgetBounds>()),
   'train.estimate': request(z.strictObject({ baseId: idSchema, trainImages: z.number().int().min(0), evaluatedImages: z.number().int().min(0), config: trainConfigSchema }), answer<TimeEstimate>()),
 } as const;

@@ -29,12 +29,28 @@ export interface RunView {
   deltaId: string | null;
 }
 
+/** One level of a path, from the weakest penalty. What is measured is null until the run has ended. */
+export interface LevelView {
+  level: number;
+  lambda: number;
+  /** Epochs of the run, from 0: its first, and the one after its last. */
+  from: number;
+  to: number;
+  deltaId: string | null;
+  validationAccuracy: number | null;
+  testAccuracy: number | null;
+  openLayers: number | null;
+  bytes: number | null;
+}
+
 export interface RunDetail {
   run: RunView;
   epochs: EpochMetrics[];
   /** Names of gated layers in forward order: rows of the heat map. */
   layers: { name: string; parameters: number }[];
   bestEpoch: number | null;
+  /** Of a path, every level that has been learnt or is to be; null for any other run. */
+  levels: LevelView[] | null;
 }
 
 const ONE = z.strictObject({ runId: idSchema });

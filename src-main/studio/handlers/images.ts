@@ -1,5 +1,6 @@
 /** @file Answers about pictures before and after they are a dataset: the wizard and the versions. */
 import type { IMAGES_REQUESTS } from '../../contract/studio/images.ts';
+import { boundsFor } from '../budget-bounds.ts';
 import { discardDraft, readDraft, saveDraft } from '../drafts.ts';
 import { createTask, inspect, reviseTask } from '../inspect.ts';
 import { listImages } from '../views/image-rows.ts';
@@ -20,5 +21,6 @@ export const imageHandlers: Handlers<keyof typeof IMAGES_REQUESTS> = {
   'images.list': ({ session }, query) => listImages(session.datasets.manifest(query.datasetId), query),
   'task.create': (context, input) => createTask(context, input),
   'dataset.revise': (context, { taskId, changes }) => reviseTask(context, taskId, changes),
+  'train.bounds': ({ session }, { baseId, classNames }) => boundsFor(session, baseId, classNames),
   'train.estimate': ({ session }, planned) => trainEstimate(session, planned),
 };

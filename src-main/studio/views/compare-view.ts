@@ -34,7 +34,7 @@ function pointsOf(session: LibrarySession, task: TaskRecord, base: BaseRecord): 
       baseName: base.name,
       method: delta.method,
       testAccuracy: delta.testAccuracy,
-      validationAccuracy: run?.result?.validation.accuracy ?? null,
+      validationAccuracy: delta.validationAccuracy,
       layersOpen: delta.layersOpen,
       layersTotal: delta.layersTotal,
       parameters: delta.parameters,
@@ -44,6 +44,7 @@ function pointsOf(session: LibrarySession, task: TaskRecord, base: BaseRecord): 
       seconds: run?.result?.seconds ?? null,
       config: run?.config ?? null,
       layers: delta.layers,
+      pathLevel: delta.pathLevel,
       isCurrent: delta.id === task.currentDeltaId,
       createdAt: delta.createdAt,
     };

@@ -1,9 +1,15 @@
 /** @file One stored result with what it got right and wrong. */
 import type { ResultView } from '../../contract/studio/results.ts';
+import type { TrainResult } from '../../contract/training.ts';
 import { classScores } from '../../core/class-report.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import type { LibrarySession } from '../library-session.ts';
 import { deltaCard } from './cards.ts';
+
+/** Of a path, every level was measured by itself. */
+function measuredOf(result: TrainResult | null, pathLevel: number | null): Pick<TrainResult, 'validation' | 'test'> | null {
+  return pathLevel === null ? result : (result?.levels?.find(({ level }) => level === pathLevel) ?? null);
+}
 
 /** @throws TapsError `not-found` */
 export function resultView(session: LibrarySession, deltaId: string): ResultView {
@@ -11,7 +17,7 @@ export function resultView(session: LibrarySession, deltaId: string): ResultView
   const delta = library.deltas.get(deltaId);
   const task = session.task(delta.taskId);
   const run = delta.runId === null ? null : library.runs.get(delta.runId);
-  const result = run?.result ?? null;
+  const measured = measuredOf(run?.result ?? null, delta.pathLevel);
   return {
     delta: deltaCard(delta, fullCopyBytes(library.bases.get(delta.baseId), task.classNames.length)),
     taskId: task.id,
@@ -20,8 +26,8 @@ export function resultView(session: LibrarySession, deltaId: string): ResultView
     classNames: task.classNames,
     datasetId: run === null ? null : (run.datasetId ?? task.datasetId),
     layers: delta.layers,
-    validation: result?.validation ?? null,
-    test: result?.test ?? null,
-    classes: result === null ? [] : classScores(result.test.confusion).map((scores, label) => ({ className: task.classNames[label] ?? String(label), ...scores })),
+    validation: measured?.validation ?? null,
+    test: measured?.test ?? null,
+    classes: measured === null ? [] : classScores(measured.test.confusion).map((scores, label) => ({ className: task.classNames[label] ?? String(label), ...scores })),
   };
 }

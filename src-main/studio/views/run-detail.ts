@@ -1,6 +1,7 @@
 /** @file One run with its epochs and the layers whose scores they hold. */
 import type { EpochMetrics, TrainConfig } from '../../contract/training.ts';
-import type { RunDetail } from '../../contract/studio/runs.ts';
+import type { LevelView, RunDetail } from '../../contract/studio/runs.ts';
+import { fewestPathEpochs, pathEpochs } from '../../core/path-plan.ts';
 import { isBetter, isEligible } from '../../training/selection.ts';
 import type { LibrarySession } from '../library-session.ts';
 import { layersOf } from './cards.ts';
@@ -10,7 +11,7 @@ export function runDetail(session: LibrarySession, runId: string): RunDetail {
   const { library, queue } = session;
   const { metrics, taskId, config, result } = library.runs.get(runId);
   const base = library.bases.get(library.tasks.get(taskId).baseId);
-  return { run: queue.view(runId), epochs: metrics, layers: layersOf(session, base), bestEpoch: result?.bestEpoch ?? leadingEpoch(metrics, config) };
+  return { run: queue.view(runId), epochs: metrics, layers: layersOf(session, base), bestEpoch: result?.bestEpoch ?? leadingEpoch(metrics, config), levels: pathLevels(session, runId, config) };
 }
 
 /** While a run goes: the epoch that would be kept now; null before there is one. */
@@ -18,4 +19,25 @@ function leadingEpoch(metrics: readonly EpochMetrics[], config: TrainConfig): nu
   let best: EpochMetrics | undefined;
   for (const epoch of metrics) if (isEligible(epoch.epoch, config) && isBetter(epoch, best)) best = epoch;
   return best?.epoch ?? null;
+}
+
+function pathLevels(session: LibrarySession, runId: string, { path, epochs }: TrainConfig): LevelView[] | null {
+  // A run that asks for too much is refused by the trainer; its record is shown all the same.
+  if (path === undefined || epochs < fewestPathEpochs(path.lambdas.length)) return null;
+  const { dense, perLevel } = pathEpochs(epochs, path.lambdas.length);
+  const deltas = session.library.deltas.listOfRun(runId);
+  return path.lambdas.map((lambda, level) => {
+    const delta = deltas.find(({ pathLevel }) => pathLevel === level);
+    return {
+      level,
+      lambda,
+      from: dense + level * perLevel,
+      to: dense + (level + 1) * perLevel,
+      deltaId: delta?.id ?? null,
+      validationAccuracy: delta?.validationAccuracy ?? null,
+      testAccuracy: delta?.testAccuracy ?? null,
+      openLayers: delta?.layersOpen ?? null,
+      bytes: delta?.blob.bytes ?? null,
+    };
+  });
 }

@@ -1,0 +1,71 @@
+/** @file A path before it is run: which λ it goes through, and how its epochs are divided. */
+import type { PathPlan } from '../contract/budget.ts';
+import { TapsError } from '../contract/errors.ts';
+import type { TrainConfig } from '../contract/training.ts';
+
+/** Passes of a path for one pass of a single run. */
+export const PATH_COST = 1.5;
+/** Part of the passes that the levels get. */
+const LEVELS_SHARE = 2 / 3;
+
+/** How the epochs of a path are divided. */
+export interface PathEpochs {
+  /** With every gate open and no penalty. */
+  dense: number;
+  perLevel: number;
+  total: number;
+}
+
+/** Epochs of a run below which a path has not one epoch per level. */
+export function fewestPathEpochs(levels: number): number {
+  return Math.max(1, Math.floor(levels / PATH_COST) + 1);
+}
+
+/** @throws TapsError `invalid-config` when there are not enough epochs for one per level */
+export function pathEpochs(epochs: number, levels: number): PathEpochs {
+  const total = Math.ceil(PATH_COST * epochs);
+  if (total < levels + 1) {
+    throw new TapsError('invalid-config', `A path of ${String(levels)} levels needs at least ${String(fewestPathEpochs(levels))} epochs; ${String(epochs)} were given.`, 'Give more epochs or fewer levels.');
+  }
+  const perLevel = Math.max(1, Math.floor((LEVELS_SHARE * total) / levels));
+  return { dense: total - levels * perLevel, perLevel, total };
+}
+
+/** The level that an epoch of a path belongs to; null in the dense part. @param epoch from 0 */
+export function levelOfEpoch(epoch: number, { dense, perLevel }: PathEpochs): number | null {
+  return epoch < dense ? null : Math.floor((epoch - dense) / perLevel);
+}
+
+/** λ of a path's weakest and strongest level, where a person has not chosen. See `defaultPathRange`. */
+export interface PathRange {
+  from: number;
+  to: number;
+}
+
+/** From a penalty that costs a layer little to one that leaves only what the task cannot do without. */
+const PATH_SPAN = 100;
+
+/**
+ * Range of λ that fits a run's rate and length: what a penalty does depends on λ·rate·steps, so its middle is put where the penalty
+ * alone would move a score by the published distance from start to threshold in one epoch at the mean rate of a level.
+ * @param gatedLayers L
+ * @param stepsPerEpoch optimiser steps, 1 or more
+ */
+export function defaultPathRange(config: Pick<TrainConfig, 'learningRate' | 'scoreLearningRate' | 'momentum' | 'optimizer' | 'scoreInit' | 'threshold'>, gatedLayers: number, stepsPerEpoch: number): PathRange {
+  const rate = 0.2 * (config.scoreLearningRate ?? config.learningRate);
+  const perStep = config.optimizer === 'sgd' ? rate / (1 - config.momentum) : rate;
+  const distance = Math.max(config.scoreInit - config.threshold, 0.01);
+  const middle = (distance * gatedLayers) / (perStep * stepsPerEpoch);
+  const from = clamp(middle / Math.sqrt(PATH_SPAN));
+  return { from, to: Math.max(clamp(middle * Math.sqrt(PATH_SPAN)), 2 * from) };
+}
+
+const clamp = (lambda: number): number => Math.min(400, Math.max(1e-4, lambda));
+
+/** @param levels 2..64 @throws TapsError `invalid-config` */
+export function pathPlan(levels: number, { from, to }: PathRange): PathPlan {
+  if (!Number.isInteger(levels) || levels < 2 || levels > 64) throw new TapsError('invalid-config', `A path cannot have ${String(levels)} levels.`, 'Give from 2 to 64.');
+  if (!(from > 0) || to <= from || to > 1000) throw new TapsError('invalid-config', `A path cannot go from λ ${String(from)} to ${String(to)}.`, 'Give a λ above 0 and a larger one, up to 1000.');
+  const lambdas = Array.from({ length: levels }, (_, level) => Number((from * (to / from) ** (level / (levels - 1))).toPrecision(4)));
+  return { lambdas };
+}
