@@ -188,9 +188,10 @@ class TrainingLoop {
       if (!control.finishing || this.#position.step === this.#stepsPerEpoch) continue;
       if (this.#hasResult()) return;
       this.#cut = true;
-      await regime.settle(this.#globalStep(), session);
       break;
     }
+    // What is kept must be what was asked for.
+    if (control.finishing && !this.#hasResult()) await regime.settle(this.#globalStep(), session);
     const { partial } = this.#position;
     const layers = await session.layers();
     const validation = await this.#evaluate(this.#validation);
@@ -207,7 +208,8 @@ class TrainingLoop {
       seconds: (performance.now() - epochStart) / 1000,
       scores: gated.map((layer) => layer.score ?? 0),
     };
-    if (control.finishing && epoch < regime.epochs - 1) this.#cut = true;
+    // Asked during the evaluation, with gates that still move: one more step, then they are fixed.
+    if (control.finishing && regime.settled && epoch < regime.epochs - 1) this.#cut = true;
     const last = epoch === regime.epochs - 1 || this.#cut;
     const incumbent = this.#position.epochs.find((other) => other.epoch === this.#position.bestEpoch);
     if ((regime.eligible(epoch) && isBetter(metrics, incumbent)) || (last && this.#best === null)) {

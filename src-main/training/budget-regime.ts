@@ -74,7 +74,7 @@ export class BudgetRegime implements Regime {
     return (2 * distance * layers) / (perStep * Math.max(1, this.#until - this.#from));
   }
 
-  get #fixed(): boolean {
+  get settled(): boolean {
     return this.#memory.fixedAt !== null;
   }
 
@@ -85,10 +85,10 @@ export class BudgetRegime implements Regime {
 
   hyperparameters(optimizerStep: number): ReturnType<Regime['hyperparameters']> {
     const rates = hyperparametersAt(this.#config, optimizerStep, this.#stepsPerEpoch);
-    const adapting = optimizerStep >= this.#from && !this.#fixed && this.#binds;
+    const adapting = optimizerStep >= this.#from && !this.settled && this.#binds;
     return {
       learningRate: rates.learningRate,
-      scoreLearningRate: this.#fixed ? 0 : rates.scoreLearningRate,
+      scoreLearningRate: this.settled ? 0 : rates.scoreLearningRate,
       lambda: adapting ? Math.exp(this.#memory.logLambda) : 0,
       penalty: 'weights',
     };
@@ -99,7 +99,7 @@ export class BudgetRegime implements Regime {
   }
 
   async settle(optimizerStep: number, session: GateHandling): Promise<void> {
-    if (!this.#fixed) await this.#choose(optimizerStep, session);
+    if (!this.settled) await this.#choose(optimizerStep, session);
     await session.fixGates();
   }
 
@@ -112,7 +112,7 @@ export class BudgetRegime implements Regime {
   }
 
   after(optimizerStep: number, layers: readonly LayerState[]): void {
-    if (optimizerStep < this.#from || this.#fixed || !this.#binds) return;
+    if (optimizerStep < this.#from || this.settled || !this.#binds) return;
     const target = this.#target(optimizerStep);
     const violation = (this.#softBytes(layers) - target) / target;
     const step = ASCENT / Math.max(1, this.#until - this.#from);
@@ -133,7 +133,7 @@ export class BudgetRegime implements Regime {
 
   /** The epoch in which the gates are fixed ends with fixed gates. */
   eligible(epoch: number): boolean {
-    return this.#fixed && (epoch + 1) * this.#stepsPerEpoch > (this.#memory.fixedAt ?? 0);
+    return this.settled && (epoch + 1) * this.#stepsPerEpoch > (this.#memory.fixedAt ?? 0);
   }
 
   levelEndingWith(): null {

@@ -28,6 +28,8 @@ export interface Regime {
   eligible(epoch: number): boolean;
   /** A person ends the run now: gates that must be fixed are, so that what is kept is what was asked for. */
   settle(optimizerStep: number, session: GateHandling): Promise<void>;
+  /** Whether the gates are as they may be kept. */
+  readonly settled: boolean;
   /** The level that ends with this epoch; null inside a level and for every other run. */
   levelEndingWith(epoch: number): number | null;
   /** λ of a path's levels; null for every other run. */
@@ -46,6 +48,7 @@ export function fixedRegime(config: TrainConfig, stepsPerEpoch: number): Regime 
     watches: false,
     eligible: (epoch) => isEligible(epoch, config),
     settle: () => Promise.resolve(),
+    settled: true,
     levelEndingWith: () => null,
     lambdas: null,
     memory: () => null,

@@ -1,0 +1,201 @@
+/** @file The budget's controller, the choice of gates, the schedule of a path and the choice of its level. */
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { TapsError } from '../../src-main/contract/errors.ts';
+import { trainConfigSchema, type LayerState, type TrainConfig } from '../../src-main/contract/training.ts';
+import { BudgetRegime } from '../../src-main/training/budget-regime.ts';
+import { chooseGates } from '../../src-main/training/choose-gates.ts';
+import { chooseLevel } from '../../src-main/training/choose-level.ts';
+import { PATH_COST, pathEpochs } from '../../src-main/core/path-plan.ts';
+import { PathRegime } from '../../src-main/training/path-regime.ts';
+import type { RegimeMemory } from '../../src-main/training/regime.ts';
+import { bytesOf, limitOf, type TaskBytes } from '../../src-main/training/task-bytes.ts';
+
+const SIZES = [400, 4000, 40_000, 4000, 120_000];
+const BYTES: TaskBytes = { fixed: 1000, layers: SIZES, fullCopy: 169_000 };
+const STEPS = 10;
+
+const configOf = (overrides: Partial<TrainConfig> = {}): TrainConfig => trainConfigSchema.parse({ method: 'taps', epochs: 12, learningRate: 0.05, warmupEpochs: 3, ...overrides });
+
+/** Layers whose scores follow TAPS's gradient flow with constant gains: ds/dt = gain − λ·n_l/n while above 0. */
+class Plant {
+  scores: number[] = SIZES.map(() => 0.15);
+  fixed = 0;
+  readonly gains: readonly number[];
+
+  constructor(gains: readonly number[]) {
+    this.gains = gains;
+  }
+
+  get states(): LayerState[] {
+    return this.scores.map((score, layer) => ({ name: String(layer), parameters: (SIZES[layer] ?? 0) / 4, score, open: score >= 0.1 }));
+  }
+  layers(): Promise<LayerState[]> {
+    return Promise.resolve(this.states);
+  }
+  setGates(open: readonly boolean[]): Promise<void> {
+    this.scores = this.scores.map((score, layer) => (open[layer] === true ? Math.max(score, 0.1) : Math.min(score, 0.05)));
+    return Promise.resolve();
+  }
+  fixGates(): Promise<void> {
+    this.fixed++;
+    return Promise.resolve();
+  }
+  move(lambda: number, rate: number): void {
+    const all = SIZES.reduce((sum, size) => sum + size, 0);
+    this.scores = this.scores.map((score, layer) => Math.max(-0.1, score + rate * ((this.gains[layer] ?? 0) - (score > 0 ? lambda * ((SIZES[layer] ?? 0) / all) : 0))));
+  }
+}
+
+/** Runs steps [from, to) and reports λ of each. */
+async function simulate(regime: BudgetRegime, plant: Plant, from: number, to: number): Promise<number[]> {
+  const lambdas: number[] = [];
+  for (let step = from; step < to; step++) {
+    await regime.before(step, plant);
+    const { lambda, scoreLearningRate, penalty } = regime.hyperparameters(step);
+    assert.equal(penalty, 'weights');
+    plant.move(lambda, scoreLearningRate);
+    regime.after(step, plant.states);
+    lambdas.push(lambda);
+  }
+  return lambdas;
+}
+
+describe('budget', () => {
+  test('without penalty while warming up; then λ rises until bytes yield; at the end the gates are fixed within the budget', async () => {
+    const config = configOf();
+    const limit = 60_000;
+    const regime = new BudgetRegime(config, STEPS, BYTES, limit, null);
+    // The largest layer gains most, but not for its bytes.
+    const plant = new Plant([0.01, 0.02, 0.05, 0.001, 0.06]);
+    const steps = config.epochs * STEPS;
+    const lambdas = await simulate(regime, plant, 0, steps);
+    assert.ok(lambdas.slice(0, 3 * STEPS).every((lambda) => lambda === 0));
+    const adapting = lambdas.slice(3 * STEPS, 8 * STEPS);
+    assert.ok(adapting.every((lambda) => lambda > 0));
+    assert.ok(Math.max(...adapting) > 1.5 * (adapting[0] ?? 0), 'λ rises from its start');
+    assert.ok(lambdas.slice(8 * STEPS).every((lambda) => lambda === 0), 'fixed gates pay nothing');
+    assert.equal(regime.hyperparameters(steps - 1).scoreLearningRate, 0);
+    const open = plant.states.map((layer) => layer.open);
+    assert.ok(bytesOf(BYTES, open) <= limit);
+    assert.equal(open[4], false);
+    assert.equal(open[2], true);
+    assert.ok(plant.fixed > 0);
+    assert.deepEqual(Array.from({ length: 12 }, (_, epoch) => regime.eligible(epoch)), Array.from({ length: 12 }, (_, epoch) => epoch >= 8));
+    const report = regime.report(plant.states);
+    assert.deepEqual([report.limitBytes, report.leastBytes, report.mostBytes, report.fixedAtStep], [limit, 1000, 169_400, 80]);
+    assert.equal(report.bytes, bytesOf(BYTES, open));
+  });
+
+  test('λ falls again when more was closed than had to be', () => {
+    const regime = new BudgetRegime(configOf(), STEPS, BYTES, 100_000, null);
+    const closed = SIZES.map((_, layer): LayerState => ({ name: String(layer), parameters: 1, score: 0, open: false }));
+    for (let step = 30; step < 60; step++) regime.after(step, closed);
+    assert.ok(regime.hyperparameters(60).lambda < regime.hyperparameters(30).lambda + 1e-12);
+    const before = regime.hyperparameters(60).lambda;
+    regime.after(60, closed);
+    assert.ok(regime.hyperparameters(61).lambda < before);
+  });
+
+  test('gone on with from its memory at any step, it does the same', async () => {
+    const gains = [0.01, 0.02, 0.05, 0.001, 0.06];
+    const config = configOf();
+    const whole = new Plant(gains);
+    const expected = await simulate(new BudgetRegime(config, STEPS, BYTES, 60_000, null), whole, 0, 120);
+    for (const cut of [1, 29, 30, 55, 79, 80, 81, 119]) {
+      const plant = new Plant(gains);
+      const first = new BudgetRegime(config, STEPS, BYTES, 60_000, null);
+      const before = await simulate(first, plant, 0, cut);
+      const second = new BudgetRegime(config, STEPS, BYTES, 60_000, JSON.parse(JSON.stringify(first.memory())) as RegimeMemory);
+      assert.deepEqual([...before, ...(await simulate(second, plant, cut, 120))], expected, `cut at ${String(cut)}`);
+      assert.deepEqual(plant.scores, whole.scores);
+    }
+  });
+
+  test('a budget that allows everything closes nothing; one epoch is enough to hold a budget', async () => {
+    const free = new BudgetRegime(configOf(), STEPS, BYTES, 200_000, null);
+    const plant = new Plant([0, 0, 0, 0, 0]);
+    assert.ok((await simulate(free, plant, 0, 120)).every((lambda) => lambda === 0));
+    assert.ok(plant.states.every(({ open }) => open));
+    const short = new BudgetRegime(configOf({ epochs: 1 }), 1, BYTES, 50_000, null);
+    const one = new Plant([0, 0, 0, 0, 0]);
+    await simulate(short, one, 0, 1);
+    assert.ok(bytesOf(BYTES, one.states.map(({ open }) => open)) <= 50_000);
+    assert.ok(short.eligible(0));
+  });
+
+  test('gates: never above the limit; nine tenths are used wherever whole layers allow it', () => {
+    const layer = fc.record({ bytes: fc.integer({ min: 1, max: 500 }), score: fc.double({ min: -1, max: 1, noNaN: true }) });
+    fc.assert(
+      fc.property(fc.array(layer, { minLength: 1, maxLength: 9 }), fc.integer({ min: 0, max: 2500 }), (layers, room) => {
+        const bytes: TaskBytes = { fixed: 100, layers: layers.map((each) => each.bytes), fullCopy: 5000 };
+        const limit = 100 + room;
+        const used = bytesOf(bytes, chooseGates(layers.map(({ score }) => score), bytes, limit));
+        assert.ok(used <= limit);
+        const all = Array.from({ length: 2 ** layers.length }, (_, bits) => bytesOf(bytes, layers.map((_layer, index) => ((bits >> index) & 1) === 1))).filter((total) => total <= limit);
+        assert.ok(used >= Math.min(0.9 * limit, Math.max(...all)) - 1e-6, `${String(used)} of ${String(limit)}`);
+      }),
+    );
+  });
+
+  test('a budget below what every task takes is refused with the smallest one that can be held', () => {
+    assert.equal(limitOf({ kind: 'bytes', bytes: 1000, bitsPerWeight: 32 }, BYTES), 1000);
+    assert.equal(limitOf({ kind: 'share', share: 0.5, bitsPerWeight: 32 }, BYTES), 84_500);
+    assert.throws(() => limitOf({ kind: 'bytes', bytes: 999, bitsPerWeight: 32 }, BYTES), (error: unknown) => error instanceof TapsError && error.code === 'invalid-config' && /999 bytes cannot be held/.test(error.message) && /at least 1000 bytes/.test(error.advice));
+    assert.throws(
+      () => limitOf({ kind: 'share', share: 0.001, bitsPerWeight: 32 }, BYTES),
+      (error: unknown) => {
+        assert.ok(error instanceof TapsError);
+        // The percentage that is named can really be held.
+        const named = Number(/\(([0-9.]+) %/.exec(error.advice)?.[1]) / 100;
+        return limitOf({ kind: 'share', share: named, bitsPerWeight: 32 }, BYTES) >= BYTES.fixed;
+      },
+    );
+  });
+});
+
+describe('path', () => {
+  test('costs at most one and a half runs, whatever the levels', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 2, max: 64 }), (epochs, levels) => {
+        if (Math.ceil(PATH_COST * epochs) < levels + 1) {
+          assert.throws(() => pathEpochs(epochs, levels), (error: unknown) => error instanceof TapsError && error.code === 'invalid-config');
+          return;
+        }
+        const { dense, perLevel, total } = pathEpochs(epochs, levels);
+        assert.ok(dense >= 1 && perLevel >= 1 && dense + levels * perLevel === total && total <= Math.ceil(PATH_COST * epochs));
+      }),
+    );
+    assert.deepEqual(pathEpochs(18, 8), { dense: 11, perLevel: 2, total: 27 });
+  });
+
+  test('λ rises level by level after a part without penalty; every level starts warm and ends slow', () => {
+    const path = new PathRegime(configOf({ epochs: 10, learningRate: 0.1 }), [0.1, 1, 10], STEPS);
+    const { dense, perLevel } = pathEpochs(10, 3);
+    const lambdas = Array.from({ length: path.epochs }, (_, epoch) => path.hyperparameters(epoch * STEPS).lambda);
+    assert.deepEqual(lambdas, [...Array.from({ length: dense }, () => 0), ...[0.1, 1, 10].flatMap((lambda) => Array.from({ length: perLevel }, () => lambda))]);
+    const rate = (step: number): number => path.hyperparameters(step).learningRate;
+    assert.equal(rate(0), 0.1);
+    for (let level = 0; level < 3; level++) {
+      const start = (dense + level * perLevel) * STEPS;
+      assert.ok(Math.abs(rate(start) - 0.04) < 1e-12);
+      assert.ok(rate(start + perLevel * STEPS - 1) < 0.001);
+    }
+    const ends = Array.from({ length: path.epochs }, (_, epoch) => path.levelEndingWith(epoch));
+    assert.deepEqual(ends.filter((level) => level !== null), [0, 1, 2]);
+    assert.equal(ends.at(-1), 2);
+    for (const [epoch, level] of ends.entries()) if (level !== null) assert.ok(path.eligible(epoch));
+    assert.ok(!path.eligible(0));
+  });
+
+  test('the level: the most accurate, or the smallest that is near enough to full fine-tuning', () => {
+    const level = (number: number, bytes: number, accuracy: number): { level: number; bytes: number; validation: { accuracy: number } } => ({ level: number, bytes, validation: { accuracy } });
+    const levels = [level(0, 900, 0.8), level(1, 500, 0.81), level(2, 300, 0.8), level(3, 100, 0.7)];
+    assert.equal(chooseLevel(levels, undefined)?.level, 1);
+    assert.equal(chooseLevel(levels, { kind: 'accuracy', points: 1, reference: 0.81 })?.level, 2);
+    assert.equal(chooseLevel(levels, { kind: 'accuracy', points: 20, reference: 0.81 })?.level, 3);
+    assert.equal(chooseLevel(levels, { kind: 'accuracy', points: 0, reference: 0.9 })?.level, 1, 'none reaches it: the most accurate');
+    assert.equal(chooseLevel([], undefined), undefined);
+  });
+});
