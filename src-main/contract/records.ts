@@ -1,5 +1,6 @@
 /** @file What the library returns: plain records, no handles. Sizes in bytes, times in epoch milliseconds. */
 import type { DatasetManifest } from './dataset.ts';
+import type { BaseLineage } from './joint.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import type { EpochMetrics, LayerState, MethodId, TrainConfig, TrainResult } from './training.ts';
 
@@ -32,8 +33,10 @@ export interface BaseRecord {
     /** Gated layers in forward order; absent in bases that an early version imported. */
     layers?: { name: string; parameters: number }[];
   };
-  /** File name it was imported from. */
+  /** File name it was imported from, or in words what it was learnt from. */
   source: string;
+  /** Of a base that was learnt here; absent for one read from a file. */
+  lineage?: BaseLineage;
   /** Free text of a person. */
   notes: string;
   tags: string[];

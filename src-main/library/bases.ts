@@ -1,5 +1,6 @@
 /** @file Bases: pretrained networks, each stored once. */
 import { TapsError } from '../contract/errors.ts';
+import type { BaseLineage } from '../contract/joint.ts';
 import type { BaseRecord } from '../contract/records.ts';
 import type { BaseFiles } from '../contract/trainer-protocol.ts';
 import { dataStartOf, readTensorIndex } from '../formats/safetensors.ts';
@@ -21,6 +22,7 @@ interface BaseRow {
   class_names: string;
   summary: string;
   source: string;
+  lineage: string | null;
   created_at: number;
   notes: string;
   tags: string;
@@ -40,6 +42,7 @@ function recordOf(row: BaseRow): BaseRecord {
     classNames: fromJson(row.class_names, 'bases.class_names'),
     summary: fromJson(row.summary, 'bases.summary'),
     source: row.source,
+    ...(row.lineage === null ? {} : { lineage: fromJson<BaseLineage>(row.lineage, 'bases.lineage') }),
     notes: row.notes,
     tags: fromJson(row.tags, 'bases.tags'),
     createdAt: row.created_at,
@@ -55,10 +58,10 @@ function insertBase(db: WritableDb, base: BaseRecord): void {
   insertBlob(db, base.graph);
   insertBlob(db, base.weights);
   db.run(
-    `INSERT INTO bases (id, name, graph_sha256, weights_sha256, preprocessing, class_names, summary, source, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO bases (id, name, graph_sha256, weights_sha256, preprocessing, class_names, summary, source, lineage, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     base.id, base.name, base.graph.sha256, base.weights.sha256, JSON.stringify(base.preprocessing),
-    JSON.stringify(base.classNames), JSON.stringify(base.summary), base.source, base.createdAt,
+    JSON.stringify(base.classNames), JSON.stringify(base.summary), base.source, base.lineage === undefined ? null : JSON.stringify(base.lineage), base.createdAt,
   );
 }
 
@@ -69,7 +72,7 @@ export async function baseShapes(blobs: BlobStore, weightsSha256: string): Promi
   return (name) => index.get(name)?.shape;
 }
 
-export interface NewBase extends Pick<BaseRecord, 'name' | 'preprocessing' | 'classNames' | 'summary' | 'source'> {
+export interface NewBase extends Pick<BaseRecord, 'name' | 'preprocessing' | 'classNames' | 'summary' | 'source' | 'lineage'> {
   /** ONNX without weight data: the bytes, or the path of a file to copy. */
   graph: Uint8Array | string;
   /** Safetensors: the bytes, or the path of a file to copy. */
@@ -96,8 +99,8 @@ export class Bases {
       const weights = await blobs.put(base.weights);
       const id = baseIdOf(graph.sha256, weights.sha256);
       await baseShapes(blobs, weights.sha256);
-      const { name, preprocessing, classNames, summary, source } = base;
-      const record: BaseRecord = { id, name, graph, weights, preprocessing, classNames, summary, source, notes: '', tags: [], createdAt: Date.now() };
+      const { name, preprocessing, classNames, summary, source, lineage } = base;
+      const record: BaseRecord = { id, name, graph, weights, preprocessing, classNames, summary, source, ...(lineage === undefined ? {} : { lineage }), notes: '', tags: [], createdAt: Date.now() };
       return writer.transaction(() => {
         const same = findBase(writer, id);
         if (same?.id === id) return same;

@@ -14,7 +14,7 @@ import { writeFileAtomic } from '../platform/atomic-file.ts';
 import { makeJointPlan, type JointPlan } from '../training/joint/joint-plan.ts';
 import { JointSession, jointStageConfig } from '../training/joint/joint-session.ts';
 import { estimateJointMemory } from '../training/joint/memory.ts';
-import { loadCheckpoint, removeCheckpoints, saveCheckpoint, type Snapshot } from './checkpoint.ts';
+import { loadCheckpoint, saveCheckpoint, type Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
 import { writeDerivedBase } from './joint-base.ts';
 import { evaluateTask, runJointTraining, type JointPosition } from './joint-loop.ts';
@@ -23,7 +23,10 @@ import { evaluateTask, runJointTraining, type JointPosition } from './joint-loop
 const LARGEST_SHARE = 0.85;
 const KEPT_PICTURES_BYTES = 1_000_000_000;
 
-/** Sends every event but the last word (`joint-done`, `cancelled`, `failed`) itself. */
+/**
+ * Sends every event but the last word (`joint-done`, `cancelled`, `failed`) itself. The last checkpoint stays: whoever stores what was
+ * learnt removes the folder, and an owner that dies before can ask again.
+ */
 export async function runJointJob(job: JointJob, control: LoopControl, send: (event: TrainerEvent) => void, availableBytes = availableMemory()): Promise<TrainerEvent> {
   const { config, runFolder } = job;
   send({ kind: 'stage', stage: 'loading' });
@@ -76,7 +79,6 @@ export async function runJointJob(job: JointJob, control: LoopControl, send: (ev
       const artifactPath = config.variant === 'exact' ? await writeTask(runFolder, session, task, best, { baseId, classNames, preprocessing }) : null;
       results.push({ validation: evaluations[task]?.validation ?? missing(), test: evaluations[task]?.test ?? null, artifactPath });
     }
-    await removeCheckpoints(runFolder);
     return { kind: 'joint-done', result: { epochs, bestEpoch, tasks: results, seconds, engine: engine.description, memory, graphPath, weightsPath } };
   } finally {
     session.dispose();

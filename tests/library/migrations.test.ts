@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test, type TestContext } from 'node:test';
 import { TapsError, type ErrorCode } from '../../src-main/contract/errors.ts';
+import { jointConfigSchema, type BaseLineage } from '../../src-main/contract/joint.ts';
+import { trainConfigSchema } from '../../src-main/contract/training.ts';
 import { openSqlite, type WritableDb } from '../../src-main/library/database.ts';
 import { openLibrary } from '../../src-main/library/library.ts';
 import { APPLICATION_ID } from '../../src-main/library/migrate.ts';
 import { MIGRATIONS } from '../../src-main/library/migrations/index.ts';
 import type { Migration } from '../../src-main/library/migrations/migration.ts';
 import { openForReading, openForWriting } from '../../src-main/library/open-database.ts';
-import { sampleArtifact, sampleBaseId, temporaryFolder } from './sample-library.ts';
+import { sampleArtifact, sampleBase, sampleBaseId, temporaryFolder } from './sample-library.ts';
 
 const coded = (code: ErrorCode, pattern = /./) => (error: unknown): boolean => error instanceof TapsError && error.code === code && pattern.test(`${error.message} ${error.advice}`);
 
@@ -92,6 +94,23 @@ test('version 2 becomes version 3: results know their validation accuracy, no sw
   const [delta] = library.deltas.list(library.tasks.get('animals').id);
   assert.deepEqual([delta?.validationAccuracy, delta?.pathLevel], [0.625, null]);
   assert.deepEqual(library.sweeps.list(), []);
+  assert.equal((await library.verify()).ok, true);
+});
+
+test('version 3 becomes version 4: bases know what they were learnt from', async (t) => {
+  const folder = fixtureV1(t);
+  openLibrary(folder, { migrations: MIGRATIONS.slice(0, 3) }).close();
+  assert.equal(versionOf(join(folder, 'library.db')), 3);
+  using library = openLibrary(folder);
+  const [base] = library.bases.list();
+  assert.ok(base !== undefined && !('lineage' in base));
+  const lineage: BaseLineage = {
+    kind: 'joint', fromBaseId: base.id, fromBaseName: base.name, runId: 'r', config: jointConfigSchema.parse({ train: trainConfigSchema.parse({ method: 'taps' }) }),
+    tasks: [{ taskId: 't', name: 'animals', datasetId: 'd', datasetHash: 'a'.repeat(64) }],
+  };
+  const derived = await library.bases.add({ ...sampleBase('derived', 5), lineage });
+  assert.deepEqual(derived.lineage, lineage);
+  assert.deepEqual(library.bases.get('derived').lineage, lineage);
   assert.equal((await library.verify()).ok, true);
 });
 

@@ -39,9 +39,9 @@ async function finish(job: JointJob, send: (event: TrainerEvent) => void = () =>
   return done.result;
 }
 
-/** Everything a finished run leaves, by file name. A killed process may leave a file it was writing; the owner removes the folder. */
+/** What a finished run leaves to store, by file name. Checkpoints hold times. A killed process may leave a file it was writing; the owner removes the folder. */
 function filesOf(job: JointJob): Record<string, string> {
-  const files = readdirSync(job.runFolder).filter((file) => !file.endsWith(PARTIAL_SUFFIX));
+  const files = readdirSync(job.runFolder).filter((file) => !file.endsWith(PARTIAL_SUFFIX) && !file.startsWith('checkpoint-'));
   return Object.fromEntries(files.sort().map((file) => [file, sha256OfBytes(readFileSync(join(job.runFolder, file)))]));
 }
 
