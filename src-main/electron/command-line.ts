@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Absolute paths of the words that name something that is there. Desktops on Linux hand over addresses (file:///…) instead of paths.
+ * Absolute paths of the words that name something that is there. Desktops on Linux hand over addresses (of the scheme `file`) instead of paths.
  * @param argv with the program as its first word @param folder from which relative words are meant
  * @param appFolder the app itself, which is a word too when a checkout is started
  */

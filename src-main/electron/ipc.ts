@@ -5,8 +5,9 @@
 import { ipcMain, type BrowserWindow, type IpcMainInvokeEvent } from 'electron';
 import { envelopeOf, TapsError } from '../contract/errors.ts';
 import type { Grant } from '../contract/studio/common.ts';
-import { MAX_REQUEST_BYTES, type Reply } from '../contract/studio/contract.ts';
+import type { Reply } from '../contract/studio/contract.ts';
 import type { StudioEvent } from '../contract/studio/events.ts';
+import { MAX_REQUEST_BYTES } from '../contract/studio/limits.ts';
 import type { Studio } from '../studio/studio.ts';
 import { isOwnUrl } from './origin.ts';
 import { plainSize } from './plain-size.ts';
@@ -14,7 +15,8 @@ import { plainSize } from './plain-size.ts';
 const CHANNELS = { request: 'studio:request', grant: 'studio:grant', event: 'studio:event' } as const;
 const MOST_PATHS = 10_000;
 
-export function openDoor(studio: Studio, windowOf: () => BrowserWindow | null): void {
+/** Requests that come before the studio is there wait for it. */
+export function openDoor(studio: Promise<Studio>, windowOf: () => BrowserWindow | null): void {
   const guard =
     <T>(work: (...values: unknown[]) => Promise<Reply<T>>) =>
     async (event: IpcMainInvokeEvent, ...values: unknown[]): Promise<Reply<T>> => {
@@ -26,8 +28,12 @@ export function openDoor(studio: Studio, windowOf: () => BrowserWindow | null): 
         return { ok: false, error: envelopeOf(error) };
       }
     };
-  ipcMain.handle(CHANNELS.request, guard((name, input) => studio.handle(name, input)));
-  ipcMain.handle(CHANNELS.grant, guard((paths) => grantAll(studio, paths)));
+  ipcMain.handle(CHANNELS.request, guard(async (name, input) => (await studio).handle(name, input)));
+  ipcMain.handle(CHANNELS.grant, guard(async (paths) => grantAll(await studio, paths)));
+}
+
+/** What happens on the main side, for the page. */
+export function forwardEvents(studio: Studio, windowOf: () => BrowserWindow | null): void {
   studio.onEvent((event) => {
     tellWindow(windowOf(), event);
   });

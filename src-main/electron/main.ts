@@ -6,7 +6,6 @@ import { Desktop } from './desktop.ts';
 import { guardNetwork, guardPermissions, guardWebContents } from './guards.ts';
 import { log, logFile } from './log.ts';
 import { registerScheme } from './protocol.ts';
-import { runSmokeTest } from './smoke-test.ts';
 import { startUtilityChild } from './utility-child.ts';
 
 const SMOKE_TEST = process.argv.includes('--smoke-test');
@@ -15,8 +14,7 @@ const SMOKE_TEST = process.argv.includes('--smoke-test');
 app.setAppUserModelId('org.taps-studio.app');
 useSpawner(startUtilityChild);
 registerScheme();
-// Root has no sandbox to give, and every process that asks for one ends at once.
-if (!app.commandLine.hasSwitch('no-sandbox')) // Root on Linux has no sandbox to offer; whoever starts it so has said so with the switch.
+// Root on Linux has no sandbox to give, and every process that asks for one ends at once: whoever starts it so has said so with the switch.
 if (!app.commandLine.hasSwitch('no-sandbox')) app.enableSandbox();
 guardWebContents();
 if (SMOKE_TEST) log.transports.console.level = false;
@@ -27,8 +25,12 @@ process.on('unhandledRejection', (error) => {
   log.error('Unexpected failure in the main process', error);
 });
 
-if (SMOKE_TEST) void app.whenReady().then(guardSession).then(runSmokeTest);
-else if (!app.requestSingleInstanceLock()) app.quit();
+if (SMOKE_TEST) {
+  void app
+    .whenReady()
+    .then(guardSession)
+    .then(async () => (await import('./smoke-test.ts')).runSmokeTest());
+} else if (!app.requestSingleInstanceLock()) app.quit();
 else void openDesktop(new Desktop());
 
 function guardSession(): void {

@@ -9,7 +9,7 @@ import { app } from 'electron';
 import { trainConfigSchema } from '../contract/training.ts';
 import type { RequestInput, RequestName, RequestOutput } from '../contract/studio/contract.ts';
 import { createStudio, type Studio } from '../studio/studio.ts';
-import { openDoor } from './ipc.ts';
+import { forwardEvents, openDoor } from './ipc.ts';
 import { serveWindow, WINDOW_FOLDER } from './protocol.ts';
 import { openWindow } from './window.ts';
 
@@ -58,9 +58,10 @@ async function workThrough(folder: string, tell: (line: string) => void): Promis
 
 /** Resolves to the first heading that the page has painted. */
 async function showWindow(studio: Studio): Promise<string> {
-  serveWindow(studio, WINDOW_FOLDER);
+  void serveWindow(Promise.resolve(studio), WINDOW_FOLDER);
   const window = openWindow(null);
-  openDoor(studio, () => window);
+  openDoor(Promise.resolve(studio), () => window);
+  forwardEvents(studio, () => window);
   await new Promise<void>((resolve, reject) => {
     window.webContents.once('did-finish-load', () => {
       resolve();

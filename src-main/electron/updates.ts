@@ -2,15 +2,15 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { app } from 'electron';
-import updater from 'electron-updater';
 import { log } from './log.ts';
 
-export function watchForUpdates(): void {
+export async function watchForUpdates(): Promise<void> {
   if (!app.isPackaged || !existsSync(join(process.resourcesPath, 'app-update.yml'))) return;
-  const { autoUpdater } = updater;
+  // Loaded only where there is a feed: it takes longer than all of the window.
+  const { autoUpdater } = (await import('electron-updater')).default;
   autoUpdater.logger = log;
   // A feed that cannot be reached is nothing a person must hear about.
-  autoUpdater.checkForUpdatesAndNotify().catch((error: unknown) => {
+  await autoUpdater.checkForUpdatesAndNotify().catch((error: unknown) => {
     log.warn('The update feed could not be read', error);
   });
 }

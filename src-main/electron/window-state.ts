@@ -1,9 +1,5 @@
 /** @file Where the window was and how large, kept between starts. Pure but for reading and writing one small file. */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { z } from 'zod';
-
-const stateSchema = z.object({ x: z.number().int(), y: z.number().int(), width: z.number().int().min(640), height: z.number().int().min(480), maximized: z.boolean() });
-export type WindowState = z.infer<typeof stateSchema>;
 
 interface Area {
   x: number;
@@ -11,17 +7,32 @@ interface Area {
   width: number;
   height: number;
 }
+export interface WindowState extends Area {
+  maximized: boolean;
+}
+
+/** Smaller, nothing can be read. */
+const LEAST = { width: 640, height: 480 };
 
 /** Enough of the title bar to take hold of. */
 const GRIP = 80;
 
 export function readWindowState(file: string): WindowState | null {
   try {
-    return stateSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
+    return stateIn(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
     return null;
   }
 }
+
+/** Checked by hand: this is read before the window opens, and loading a library of schemas takes longer than all the rest. */
+function stateIn(value: unknown): WindowState | null {
+  const { x, y, width, height, maximized } = value as { [K in keyof WindowState]?: unknown };
+  if (!isWhole(x) || !isWhole(y) || !isWhole(width) || !isWhole(height) || typeof maximized !== 'boolean') return null;
+  return width < LEAST.width || height < LEAST.height ? null : { x, y, width, height, maximized };
+}
+
+const isWhole = (value: unknown): value is number => Number.isSafeInteger(value);
 
 /** Losing it costs nothing: a full disk is not worth a word here. */
 export function writeWindowState(file: string, state: WindowState): void {

@@ -20,6 +20,9 @@ export function embeddedBaseFile(): { path: string; bytes: number } | null {
   return existsSync(path) ? { path, bytes: statSync(path).size } : null;
 }
 
+/** One of each of the first classes. */
+const COVERS = 6;
+
 let listed: SampleTask[] | undefined;
 
 /** Counted once: they do not change while the program runs. */
@@ -33,7 +36,7 @@ function listSamples(folder: string): SampleTask[] {
   return subFolders(folder).map((id) => {
     const train = subFolders(join(folder, id, 'train'));
     const images = ['train', 'test'].flatMap((split) => subFolders(join(folder, id, split)).map((name) => readdirSync(join(folder, id, split, name)).length));
-    return { id, title: TITLES[id] ?? id, classes: train.length, images: images.reduce((sum, count) => sum + count, 0) };
+    return { id, title: TITLES[id] ?? id, classes: train.length, images: images.reduce((sum, count) => sum + count, 0), covers: Math.min(COVERS, train.length) };
   });
 }
 
@@ -49,4 +52,14 @@ function subFolders(folder: string): string[] {
 export function sampleFolder(id: string): string {
   if (!sampleTasks().some((sample) => sample.id === id)) throw new TapsError('not-found', `There is no sample ${JSON.stringify(id)}.`, 'Choose one of the samples offered.');
   return join(resourcesFolder(), 'samples', id);
+}
+
+/** A training picture of one of the first classes; null when there is none. */
+export function sampleCover(id: string, index: number): string | null {
+  const sample = sampleTasks().find((candidate) => candidate.id === id);
+  if (sample === undefined || index >= sample.covers) return null;
+  const train = join(resourcesFolder(), 'samples', id, 'train');
+  const name = subFolders(train)[index];
+  const [first] = name === undefined ? [] : readdirSync(join(train, name)).sort();
+  return name === undefined || first === undefined ? null : join(train, name, first);
 }

@@ -39,6 +39,8 @@ export interface SampleTask {
   title: string;
   classes: number;
   images: number;
+  /** Pictures to show it by: `/picture/sample/<id>/<0 … covers − 1>`. */
+  covers: number;
 }
 
 export interface MachineReport {

@@ -33,9 +33,6 @@ export type RequestOutput<K extends RequestName> = z.output<StudioRequests[K]['o
 /** How every answer travels: never a thrown Error, which would lose its code. */
 export type Reply<T> = { ok: true; value: T } | { ok: false; error: ErrorEnvelope };
 
-/** Largest request, as JSON text. Pictures travel by grants, never inside a request. */
-export const MAX_REQUEST_BYTES = 20 * 2 ** 20;
-
 export function isRequestName(name: unknown): name is RequestName {
   return typeof name === 'string' && Object.hasOwn(STUDIO_REQUESTS, name);
 }

@@ -6,7 +6,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { envelopeOf, TapsError } from '../../contract/errors.ts';
-import { MAX_REQUEST_BYTES, type Reply } from '../../contract/studio/contract.ts';
+import type { Reply } from '../../contract/studio/contract.ts';
+import { MAX_REQUEST_BYTES } from '../../contract/studio/limits.ts';
 import type { Grant } from '../../contract/studio/common.ts';
 import type { Studio } from '../studio.ts';
 import { readBody, TooLarge } from './bodies.ts';
