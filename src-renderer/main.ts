@@ -1,5 +1,6 @@
 /** @file The window starts here. */
 import { mount } from 'svelte';
+import './styles/fonts.css';
 import './styles/tokens.css';
 import './styles/base.css';
 import { connect } from './client/index.ts';

@@ -11,6 +11,9 @@ const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 /** What stands where nothing was measured. */
 export const NOTHING = '–';
 
+/** Between a number and its unit: they stay on one line. */
+const NO_BREAK = '\u00a0';
+
 /** 1234567 → "1,234,567". */
 export function formatCount(value: number): string {
   return count.format(value);
@@ -26,7 +29,7 @@ export function formatBytes(bytes: number | null): string {
     unit++;
   }
   const digits = unit === 0 || Math.abs(value) >= 99.95 ? 0 : Math.abs(value) >= 9.995 ? 1 : 2;
-  return `${value.toFixed(digits)} ${UNITS[unit] ?? 'B'}`;
+  return `${value.toFixed(digits)}${NO_BREAK}${UNITS[unit] ?? 'B'}`;
 }
 
 /** 0..1 → "83.3%". */
@@ -43,9 +46,9 @@ export function formatWholePercent(share: number | null): string {
 export function formatDuration(seconds: number | null): string {
   if (seconds === null || !Number.isFinite(seconds)) return NOTHING;
   const whole = Math.max(0, Math.round(seconds));
-  if (whole < 60) return `${String(whole)} s`;
-  if (whole < 3600) return `${String(Math.floor(whole / 60))} min ${String(whole % 60).padStart(2, '0')} s`;
-  return `${String(Math.floor(whole / 3600))} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`;
+  if (whole < 60) return `${String(whole)}${NO_BREAK}s`;
+  if (whole < 3600) return `${String(Math.floor(whole / 60))} min ${String(whole % 60).padStart(2, '0')} s`.replaceAll(' ', NO_BREAK);
+  return `${String(Math.floor(whole / 3600))} h ${String(Math.floor((whole % 3600) / 60)).padStart(2, '0')} min`.replaceAll(' ', NO_BREAK);
 }
 
 /** Three significant digits without an exponent where that is short: losses, learning rates, λ. */

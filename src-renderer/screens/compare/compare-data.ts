@@ -1,6 +1,7 @@
 /** @file Arithmetic of the Compare screen: which results count, what N tasks cost, what tasks share. Pure. */
 import type { ComparePoint, CompareView } from '../../../src-main/contract/studio/compare.ts';
 import type { MethodId } from '../../../src-main/contract/training.ts';
+import { settingWords } from '../../format/setting-words.ts';
 
 /** The result that stands for its task: the current one if it is shown, else the newest shown. One per task, by name. */
 export function representatives(points: readonly ComparePoint[]): ComparePoint[] {
@@ -15,7 +16,12 @@ export interface GrowthEntry {
   copies: number;
   base: number;
   deltas: { name: string; bytes: number }[];
+  /** Not there: what further tasks would cost if they were like those that are. */
+  projected?: boolean;
 }
+
+/** With fewer tasks the bars go on to this number. */
+const WORTH_SHOWING = 8;
 
 /** Bytes of the first 1, 2, … N of the given results: as full copies, and as their bases with a delta each. */
 export function growth(chosen: readonly ComparePoint[], bases: CompareView['bases']): GrowthEntry[] {
@@ -29,6 +35,18 @@ export function growth(chosen: readonly ComparePoint[], bases: CompareView['base
       deltas: first.map(({ taskName, bytes }) => ({ name: taskName, bytes })),
     };
   });
+}
+
+/** Goes on from few tasks to eight, each further one as large as the mean of those there are, on the base of the last one. */
+export function withProjection(entries: readonly GrowthEntry[]): GrowthEntry[] {
+  const last = entries.at(-1);
+  if (last === undefined) return [];
+  const bytes = last.deltas.reduce((sum, delta) => sum + delta.bytes, 0) / last.tasks;
+  const further = Array.from({ length: Math.max(0, WORTH_SHOWING - last.tasks) }, (_, index): GrowthEntry => {
+    const more = index + 1;
+    return { tasks: last.tasks + more, copies: last.copies + (more * last.copies) / last.tasks, base: last.base, deltas: [...last.deltas, { name: '', bytes: more * bytes }], projected: true };
+  });
+  return [...entries, ...further];
 }
 
 export interface Headline {
@@ -127,7 +145,7 @@ export function settingDifferences(a: ComparePoint, b: ComparePoint): { name: st
   const left: Record<string, unknown> = a.config ?? {};
   const right: Record<string, unknown> = b.config ?? {};
   return [...new Set([...Object.keys(left), ...Object.keys(right)])].sort().flatMap((name) => {
-    const [one, other] = [String(left[name] ?? '–'), String(right[name] ?? '–')];
+    const [one, other] = [settingWords(left[name]), settingWords(right[name])];
     return one === other ? [] : [{ name, left: one, right: other }];
   });
 }

@@ -11,7 +11,7 @@ export const library = {
   bases: 'Bases',
   newTask: 'New task',
   importBase: 'Import base…',
-  importTask: 'Take in a packed task…',
+  importTask: 'Import task…',
   noTasksTitle: 'No tasks yet',
   noTasksHint: 'A task is a set of classes learnt from your pictures on top of a base network. Drop a folder with one sub-folder per class here, or start with the wizard.',
   noMatchTitle: 'Nothing matches',

@@ -15,6 +15,8 @@ export const shell = {
   messages: 'Messages',
   starting: 'Opening your library…',
   cannotStart: 'The studio could not be reached',
+  screenFailed: 'This screen could not be shown',
+  reload: 'Load the window again',
   libraryFailed: 'This library cannot be opened',
   openOther: 'Open another library…',
   tryAgain: 'Try again',

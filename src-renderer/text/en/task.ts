@@ -1,11 +1,15 @@
 /** @file Words of a task's own screen. */
 export const task = {
-  tabs: { result: 'Result', train: 'Train', pictures: 'Pictures', export: 'Export', about: 'About' },
+  tabs: { result: 'Result', frontier: 'Frontier', train: 'Train', pictures: 'Pictures', export: 'Export', about: 'About' },
   tabsLabel: 'Parts of this task',
   notFound: 'This task is no longer there',
   toLibrary: 'To the library',
   current: 'Result shown',
   results: 'Results',
+  started: 'Started',
+  method: 'Method',
+  status: 'Status',
+  testAccuracy: 'Test accuracy',
   resultOption: (method: string, accuracy: string, bytes: string, day: string): string => `${method}: ${accuracy}, ${bytes} (${day})`,
   noResultTitle: 'Not learnt yet',
   noResultHint: 'Train the task: with TAPS for a small delta, or with another method to compare.',

@@ -26,6 +26,8 @@ export const training = {
   down: (name: string): string => `Move ${name} down`,
   open: 'Open',
   result: 'See the result',
+  endedFacts: (time: string, epochs: number): string => `${time} · ${epochs === 1 ? '1 epoch' : `${String(epochs)} epochs`}`,
+  withLambda: (lambda: string): string => ` · λ ${lambda}`,
   epochOf: (epoch: number, epochs: number): string => `epoch ${String(epoch)} of ${String(epochs)}`,
   loss: 'Loss',
   accuracy: 'Accuracy',

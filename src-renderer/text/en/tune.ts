@@ -3,6 +3,7 @@ export const tune = {
   title: 'How should it learn?',
   hint: 'The defaults are those of the published method. Change λ to trade size against accuracy.',
   method: 'Method',
+  moreMethods: (count: number): string => `${String(count)} more methods, to compare with`,
   lambda: 'Sparsity penalty λ',
   lambdaSmall: 'larger, more accurate',
   lambdaLarge: 'smaller',

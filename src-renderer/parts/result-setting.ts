@@ -1,0 +1,38 @@
+/** @file What was asked for when a result was learnt, in a few words: λ, a budget, a level of a path, a rank. */
+import type { Budget } from '../../src-main/contract/budget.ts';
+import type { ComparePoint } from '../../src-main/contract/studio/compare.ts';
+import type { TrainConfig } from '../../src-main/contract/training.ts';
+import { formatBytes, formatNumber, formatPercent } from '../format/units.ts';
+import { text } from '../text/index.ts';
+
+/** Empty for methods that have nothing to set, and for results that came from another library. */
+export function settingOf({ config, pathLevel }: Pick<ComparePoint, 'config' | 'pathLevel'>): string {
+  if (config === null) return '';
+  if (config.method === 'taps') return gateSetting(config, pathLevel);
+  return methodSetting(config);
+}
+
+const words = text.frontier.settings;
+
+function gateSetting({ lambda, budget, path }: TrainConfig, pathLevel: number | null): string {
+  if (path !== undefined) return pathLevel === null ? words.path(path.lambdas.length) : words.level(pathLevel + 1, path.lambdas.length, formatNumber(path.lambdas[pathLevel] ?? null));
+  return budget === undefined ? words.lambda(formatNumber(lambda)) : budgetWords(budget);
+}
+
+/** `at most 120 kB`, `at most 20.0% of a copy`, `at most 1 point below full fine-tuning`. */
+export function budgetWords(budget: Budget): string {
+  switch (budget.kind) {
+    case 'bytes':
+      return words.bytes(formatBytes(budget.bytes));
+    case 'share':
+      return words.share(formatPercent(budget.share));
+    case 'accuracy':
+      return words.points(budget.points);
+  }
+}
+
+function methodSetting({ method, layers, pattern, patternBytes, patternShare, rank }: TrainConfig): string {
+  if (method === 'fixed-layers' && layers === null) return words.pattern(pattern, patternBytes === null ? formatPercent(patternShare) : formatBytes(patternBytes));
+  const named = layers === null ? [] : [words.layers(layers.length)];
+  return [...(method === 'low-rank' ? [words.rank(rank)] : []), ...named].join(', ');
+}
