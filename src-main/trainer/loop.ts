@@ -3,12 +3,13 @@ import { TapsError } from '../contract/errors.ts';
 import { elementCount } from '../contract/tensors.ts';
 import type { EpochMetrics, Evaluation, PathLevel, PictureTrust, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
-import { argMax, crossEntropy } from '../core/metrics.ts';
+import { argMax } from '../core/metrics.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../core/batching.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
 import type { Checkpoint, RunPosition, Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
-import { collectLogits, evaluateSplit, type EvaluationInput } from './evaluate.ts';
+import { evaluateSplit, type EvaluationInput } from './evaluate.ts';
+import { pictureTrust } from './picture-trust.ts';
 import { chooseLevel } from '../training/choose-level.ts';
 import type { Regime } from '../training/regime.ts';
 import { SampleConfidence } from '../training/sample-confidence.ts';
@@ -47,11 +48,6 @@ export interface LoopOutcome {
 
 const PROGRESS_INTERVAL_MS = 200;
 const SMOOTHING = 0.9;
-
-/** Five digits: these numbers are kept for every picture of a run, to be compared with each other. */
-function rounded(value: number): number {
-  return Number(value.toPrecision(5));
-}
 
 /** Optimiser steps of one pass over the training pictures. */
 export function stepsPerEpochOf(data: PreparedSet, config: TrainConfig): number {
@@ -138,14 +134,7 @@ class TrainingLoop {
   /** What was learnt of every training picture; with the session's present weights. */
   async #pictures(): Promise<{ pictures?: PictureTrust[] }> {
     if (this.#confidence === null) return {};
-    const { data, session } = this.#options;
-    const logits = await collectLogits(this.#evaluationOf(this.#train));
-    const pictures = this.#confidence.results().map(({ sigma, trainLoss }, position) => {
-      const index = this.#train[position] ?? 0;
-      const loss = crossEntropy(logits.subarray(position * session.classes, (position + 1) * session.classes), data.labels[index] ?? -1);
-      return { path: data.path(index), sigma: rounded(sigma), trainLoss: rounded(trainLoss), loss: rounded(loss) };
-    });
-    return { pictures };
+    return { pictures: await pictureTrust(this.#confidence, this.#evaluationOf(this.#train)) };
   }
 
   /** Whether there is something to keep when a person ends the run now. */
