@@ -2,6 +2,7 @@
  * @file Messages between the owner (main process or command line) and the trainer child.
  * The transport is `child_process` IPC under Node and a MessagePort under Electron; both carry structured clones.
  */
+import type { CompressionReport, CompressJob, CompressProgress } from './compression.ts';
 import type { ErrorEnvelope } from './errors.ts';
 import type { JointEpoch, JointJob, JointMemory, JointProgress, JointResult } from './joint.ts';
 import type { Preprocessing } from './preprocessing.ts';
@@ -49,6 +50,7 @@ export type TrainerRequest =
   | { kind: 'train'; job: TrainJob }
   | { kind: 'predict'; job: PredictJob }
   | { kind: 'joint'; job: JointJob }
+  | { kind: 'compress'; job: CompressJob }
   | { kind: 'pause' }
   | { kind: 'resume' }
   /** Ends training after the current step; what was best so far becomes the result. */
@@ -76,5 +78,7 @@ export type TrainerEvent =
   | { kind: 'joint-progress'; progress: JointProgress }
   | { kind: 'joint-epoch'; epoch: JointEpoch }
   | { kind: 'joint-done'; result: JointResult }
+  | { kind: 'compressing'; progress: CompressProgress }
+  | { kind: 'compressed'; artifactPath: string; report: CompressionReport }
   | { kind: 'doctor'; engines: EngineInfo[] }
   | { kind: 'failed'; error: ErrorEnvelope };

@@ -1,5 +1,6 @@
 /** @file Owner's side of a trainer: one job, its events, its last word. */
 import { errorFromEnvelope, TapsError } from '../contract/errors.ts';
+import type { CompressJob } from '../contract/compression.ts';
 import type { JointJob } from '../contract/joint.ts';
 import type { PredictJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
 import { OwnedChild, type ChildOptions } from './owned-child.ts';
@@ -30,7 +31,14 @@ export class TrainerClient {
     return this.#learn({ kind: 'joint', job }, 'joint-done', onEvent, signal);
   }
 
-  #learn<K extends 'done' | 'joint-done'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<K>> {
+  /** @throws TapsError: the job's own failure, `cancelled`, or `child-crashed`; nothing is stored then */
+  compress(job: CompressJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'compressed'>> {
+    return this.#learn({ kind: 'compress', job }, 'compressed', onEvent, signal).catch((error: unknown) => {
+      throw error instanceof TapsError && error.code === 'cancelled' ? new TapsError('cancelled', 'Making the task smaller was cancelled.', 'Start it again when you are ready; nothing was changed.') : error;
+    });
+  }
+
+  #learn<K extends 'done' | 'joint-done' | 'compressed'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<K>> {
     const onAbort = (): void => {
       this.#child.send({ kind: 'cancel' });
     };
@@ -71,7 +79,7 @@ export class TrainerClient {
     return this.#child.stop();
   }
 
-  #ask<K extends 'done' | 'joint-done' | 'predicted' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
+  #ask<K extends 'done' | 'joint-done' | 'compressed' | 'predicted' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         offEnd();

@@ -3,6 +3,7 @@ import { envelopeOf, TapsError } from '../contract/errors.ts';
 import type { TrainerEvent, TrainerRequest } from '../contract/trainer-protocol.ts';
 import { describeEngines } from '../engine/index.ts';
 import { openChildPort } from '../supervisor/child-port.ts';
+import { runCompressJob } from './compress/compress-job.ts';
 import { LoopControl } from './control.ts';
 import { runJointJob } from './joint-job.ts';
 import { runPredictJob } from './predict-job.ts';
@@ -48,6 +49,9 @@ port.onMessage((message) => {
       break;
     case 'joint':
       void work(() => runJointJob(request.job, control, send));
+      break;
+    case 'compress':
+      void work(() => runCompressJob(request.job, control, send));
       break;
     case 'doctor':
       void work(async () => ({ kind: 'doctor', engines: await describeEngines() }));

@@ -1,0 +1,109 @@
+/** @file What a version of a task answers on the pictures of the choice, compared with the original's answers. */
+import type { Preprocessing } from '../../contract/preprocessing.ts';
+import { elementCount } from '../../contract/tensors.ts';
+import type { Evaluation, TaskArtifact } from '../../contract/training.ts';
+import { meanDivergence } from '../../core/divergence.ts';
+import { scoreLogits } from '../../core/metrics.ts';
+import type { PreparedSet } from '../../data/prepared-set.ts';
+import type { SwapPredictor } from '../../training/swap-predictor.ts';
+
+/** Validation pictures are filled up to this number with training pictures, whose answers (not labels) are compared too. */
+const FEWEST_PICTURES = 256;
+/** Rendered inputs that stay in memory. */
+const KEPT_BYTES = 512 * 1024 * 1024;
+
+export interface Judgement {
+  /** On the validation pictures. */
+  validation: Evaluation;
+  /** Mean divergence from the original's answers on all pictures of the choice, nats. */
+  divergence: number;
+}
+
+export interface JudgeOptions {
+  predictor: SwapPredictor;
+  data: PreparedSet;
+  preprocessing: Preprocessing;
+  batchSize: number;
+  /** Between batches: lets messages in, may throw to stop. */
+  between: () => Promise<void>;
+}
+
+export class Judge {
+  readonly #options: JudgeOptions;
+  readonly #indices: number[];
+  readonly #validation: number[];
+  readonly #batches: (Float32Array | undefined)[] = [];
+  readonly #kept: number;
+  #reference: Float32Array = new Float32Array();
+
+  constructor(options: JudgeOptions) {
+    this.#options = options;
+    const validation = options.data.indicesOf('validation');
+    const training = options.data.indicesOf('train');
+    this.#validation = validation.length > 0 ? validation : training;
+    this.#indices = validation.length > 0 ? [...validation, ...training.slice(0, Math.max(0, FEWEST_PICTURES - validation.length))] : training;
+    this.#kept = Math.floor(KEPT_BYTES / (4 * options.batchSize * this.#pixels));
+  }
+
+  get pictures(): number {
+    return this.#indices.length;
+  }
+
+  /** Positions of the pictures that accuracy is measured on. */
+  get validation(): readonly number[] {
+    return this.#validation;
+  }
+
+  get #pixels(): number {
+    const { imageSize } = this.#options.preprocessing;
+    return elementCount([3, imageSize, imageSize]);
+  }
+
+  /** Remembers the answers of the original. */
+  async setReference(artifact: TaskArtifact): Promise<Judgement> {
+    this.#reference = await this.#logits(artifact, this.#indices.length);
+    return { validation: this.#score(this.#reference), divergence: 0 };
+  }
+
+  /** @param pictures look at so many of them only, the first ones */
+  async divergenceOf(artifact: TaskArtifact, pictures: number): Promise<number> {
+    const { classes } = this.#options.predictor;
+    const count = Math.min(pictures, this.#indices.length);
+    const logits = await this.#logits(artifact, count);
+    return meanDivergence(this.#reference.subarray(0, count * classes), logits, classes);
+  }
+
+  async judge(artifact: TaskArtifact): Promise<Judgement> {
+    const logits = await this.#logits(artifact, this.#indices.length);
+    return { validation: this.#score(logits), divergence: meanDivergence(this.#reference, logits, this.#options.predictor.classes) };
+  }
+
+  /** Validation pictures come first. */
+  #score(logits: Float32Array): Evaluation {
+    const { data, predictor } = this.#options;
+    return scoreLogits(logits.subarray(0, this.#validation.length * predictor.classes), this.#validation.map((index) => data.labels[index] ?? -1), predictor.classes);
+  }
+
+  async #logits(artifact: TaskArtifact, count: number): Promise<Float32Array> {
+    const { predictor, batchSize, between } = this.#options;
+    const { classes } = predictor;
+    predictor.load(artifact);
+    const all = new Float32Array(count * classes);
+    for (let start = 0; start < count; start += batchSize) {
+      const logits = await predictor.logits(this.#images(start / batchSize));
+      all.set(logits.subarray(0, Math.min(batchSize, count - start) * classes), start * classes);
+      await between();
+    }
+    return all;
+  }
+
+  #images(batch: number): Float32Array {
+    const known = this.#batches[batch];
+    if (known !== undefined) return known;
+    const { data, preprocessing, batchSize } = this.#options;
+    const images = new Float32Array(batchSize * this.#pixels);
+    this.#indices.slice(batch * batchSize, (batch + 1) * batchSize).forEach((index, slot) => { data.evaluationInput(index, images, slot * this.#pixels, preprocessing); });
+    if (batch < this.#kept) this.#batches[batch] = images;
+    return images;
+  }
+}

@@ -1,0 +1,122 @@
+/** @file The forms that a part can take, with what each costs in bytes and how far it is from the numbers it stands for. */
+import type { FloatTensor } from '../../contract/tensors.ts';
+import { matrixShape } from '../../core/effective-weight.ts';
+import { truncatedSvd, type LowRankFactors } from '../../core/truncated-svd.ts';
+import { decodeTensor, encodeTensor, formName, type FormSpec } from '../../formats/forms/form.ts';
+import { StreamReader, StreamWriter } from '../../formats/forms/streams.ts';
+import { compress } from '../../formats/zstd.ts';
+import type { Part } from './parts.ts';
+
+export interface Option {
+  /** In words. */
+  name: string;
+  /** Of the tensors of the part; float32 means their values as they are. */
+  spec: FormSpec;
+  /** The layer's difference as two factors, whose form is `spec`. */
+  factors: { left: FloatTensor; right: FloatTensor } | null;
+  /** About what the part takes in the file. */
+  bytes: number;
+  /** Σ(x − x̂)² over the part. */
+  error: number;
+}
+
+const WHOLE_NUMBERS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 3 }, { form: 'int4', levels: 1 }];
+const SPARSE: FormSpec[] = [
+  ...[0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005].map((density): FormSpec => ({ form: 'sparse', density, values: 'sign' })),
+  ...[0.1, 0.03, 0.01].map((density): FormSpec => ({ form: 'sparse', density, values: 'int8' })),
+];
+const ALL: FormSpec[] = [{ form: 'float16' }, ...WHOLE_NUMBERS, { form: 'sign' }, ...SPARSE];
+const LOSSY: Readonly<Record<Part['kind'], FormSpec[]>> = {
+  matrix: ALL,
+  array: ALL,
+  factors: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
+  small: [{ form: 'float16' }, { form: 'int8' }],
+  head: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
+};
+const RANKS = [1, 2, 4, 8, 16, 32];
+const FACTOR_SPECS: FormSpec[] = [{ form: 'float16' }, { form: 'int8' }];
+/** Quick and near enough: estimates compare forms, the file is packed well. */
+const ESTIMATE_LEVEL = 1;
+/** About what a tensor takes in the packed index. */
+const ENTRY_BYTES = 20;
+
+/** Nothing is lost. */
+export function losslessOption({ tensors }: Part): Option {
+  const bytes = tensors.reduce((sum, { tensor, value }) => sum + encoded(value ?? tensor, { form: 'float32' }).bytes, 0);
+  return { name: 'float32', spec: { form: 'float32' }, factors: null, bytes, error: 0 };
+}
+
+/** One given form for all tensors of a part. */
+export function formOption({ tensors }: Part, spec: FormSpec): Option {
+  const all = tensors.map(({ tensor }) => encoded(tensor, spec));
+  return {
+    name: spec.form === 'float32' ? spec.form : (all[0]?.name ?? spec.form),
+    spec,
+    factors: null,
+    bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+    error: all.reduce((sum, { error }) => sum + error, 0),
+  };
+}
+
+/** All forms of a part, the lossless one first. */
+export function optionsOf(part: Part): Option[] {
+  const [first] = part.tensors;
+  const lowRank = part.kind === 'matrix' && first !== undefined ? lowRankOptions(first.tensor) : [];
+  return [losslessOption(part), ...LOSSY[part.kind].map((spec) => formOption(part, spec)), ...lowRank];
+}
+
+/** Ranks whose factors are smaller than the layer with four bits a weight; beyond that, whole numbers do better. */
+function lowRankOptions({ shape, data }: FloatTensor): Option[] {
+  const { rows, columns } = matrixShape(shape);
+  const most = Math.min(rows, columns, data.length / (2 * (rows + columns)));
+  const ranks = RANKS.filter((rank) => rank <= most);
+  const largest = ranks.at(-1);
+  if (largest === undefined || shape.length < 2) return [];
+  const svd = truncatedSvd(data, rows, columns, largest);
+  return ranks.flatMap((rank) => {
+    const factors = cut(svd, rank, rows, columns);
+    return FACTOR_SPECS.map((spec): Option => {
+      const left = encoded(factors.left, spec);
+      const right = encoded(factors.right, spec);
+      return { name: `low-rank ${String(rank)} ${spec.form}`, spec, factors, bytes: left.bytes + right.bytes, error: productError(data, left.values, right.values, rank, columns) };
+    });
+  });
+}
+
+function cut({ left, right, rank: all }: LowRankFactors, rank: number, rows: number, columns: number): { left: FloatTensor; right: FloatTensor } {
+  return {
+    left: { shape: [rows, rank], data: Float32Array.from({ length: rows * rank }, (_, at) => left[Math.floor(at / rank) * all + (at % rank)] ?? 0) },
+    right: { shape: [rank, columns], data: Float32Array.from(right.subarray(0, rank * columns)) },
+  };
+}
+
+function productError(data: Float32Array, left: Float32Array, right: Float32Array, rank: number, columns: number): number {
+  let error = 0;
+  const row = new Float64Array(columns);
+  for (let start = 0, at = 0; start < data.length; start += columns, at += rank) {
+    row.set(data.subarray(start, start + columns));
+    for (let k = 0; k < rank; k++) {
+      const factor = left[at + k] ?? 0;
+      for (let column = 0; column < columns; column++) row[column] = (row[column] ?? 0) - factor * (right[k * columns + column] ?? 0);
+    }
+    for (const rest of row) error += rest * rest;
+  }
+  return error;
+}
+
+/** What the numbers are in a form. */
+export function valuesOf(tensor: FloatTensor, spec: FormSpec): Float32Array {
+  return encoded(tensor, spec).values;
+}
+
+function encoded(tensor: FloatTensor, spec: FormSpec): { name: string; bytes: number; error: number; values: Float32Array } {
+  const out = new StreamWriter();
+  const entry = encodeTensor(tensor, spec, out);
+  const streams = out.finish();
+  // Small streams share a frame with those of other tensors: their frame's own bytes are not theirs alone.
+  const bytes = streams.reduce((sum, [, own]) => sum + (own.length < 512 ? own.length : Math.min(own.length, compress(own, ESTIMATE_LEVEL).length)), ENTRY_BYTES);
+  const values = spec.form === 'float32' ? tensor.data : decodeTensor(entry, tensor.shape, new StreamReader(new Map(streams)), 'x');
+  let error = 0;
+  tensor.data.forEach((value, index) => (error += (value - (values[index] ?? 0)) ** 2));
+  return { name: formName(entry, tensor.shape), bytes, error, values };
+}

@@ -1,0 +1,128 @@
+/**
+ * @file The smallest version of a task within a tolerance. [Note: Choosing forms]
+ *
+ * 1. Each part alone is put into a harsh form and the divergence (KL, nats) of the answers is measured. Over the squared error of that
+ *    form it is the part's sensitivity, and sensitivity × squared error predicts the divergence of every other form: to second order a
+ *    divergence is quadratic in a change of weights.
+ * 2. For a limit of the predicted sum, Lagrange multipliers give the choice with the fewest bytes (choose-forms).
+ * 3. The limit itself is bisected with whole files: written, read back, and evaluated. A version is accepted when its validation
+ *    accuracy is at most the tolerance below the original's and its mean divergence at most DIVERGENCE_PER_POINT × tolerance. The
+ *    second condition is what counts on few validation pictures, where a single one is several points.
+ */
+import type { TaskArtifact } from '../../contract/training.ts';
+import { decodeTaskFile } from '../../formats/task-file.ts';
+import { assemble, roughened, type Choice } from './assemble.ts';
+import { chooseForms, type RatedOption } from './choose-forms.ts';
+import type { Judge, Judgement } from './judge.ts';
+import { losslessOption, optionsOf, type Option } from './options.ts';
+import type { Part } from './parts.ts';
+
+/** Nats of mean divergence for one point of tolerance. */
+export const DIVERGENCE_PER_POINT = 0.04;
+/** Whole files evaluated for the choice. */
+const EVALUATIONS = 10;
+/** Pictures for the sensitivity of a part. */
+const SENSITIVITY_PICTURES = 128;
+/** First limit of the predicted sum, relative to the real one, and the factor by which it moves until the border lies between two. */
+const STRIDE = 4;
+const ROUNDING = 1e-9;
+
+export interface Candidate {
+  choices: Choice[];
+  bytes: Uint8Array;
+  judgement: Judgement;
+}
+
+export interface SearchOptions {
+  artifact: TaskArtifact;
+  parts: readonly Part[];
+  judge: Judge;
+  reference: Judgement;
+  /** Points, above 0. */
+  tolerance: number;
+  onProgress: (stage: 'measuring' | 'choosing', done: number, total: number) => void;
+}
+
+/** Everything as it is, packed. */
+export async function losslessCandidate({ artifact, parts, judge }: Pick<SearchOptions, 'artifact' | 'parts' | 'judge'>): Promise<Candidate> {
+  return judged(artifact, parts.map((part) => ({ part, option: losslessOption(part) })), judge);
+}
+
+/** Writes, reads back and evaluates. */
+export async function judged(artifact: TaskArtifact, choices: Choice[], judge: Judge): Promise<Candidate> {
+  const bytes = assemble(artifact, choices);
+  return { choices, bytes, judgement: await judge.judge(decodeTaskFile(bytes)) };
+}
+
+/** Whether a version is within the tolerance. */
+export function isWithin({ validation, divergence }: Judgement, reference: Judgement, tolerance: number): boolean {
+  return validation.accuracy >= reference.validation.accuracy - tolerance / 100 - ROUNDING && divergence <= DIVERGENCE_PER_POINT * tolerance;
+}
+
+/** Versions within the tolerance, smallest first; the lossless one is the last resort of the caller. */
+export async function searchForms(options: SearchOptions): Promise<{ accepted: Candidate[]; evaluations: number }> {
+  const { artifact, parts, judge, reference, tolerance, onProgress } = options;
+  const rated = await rate(options);
+  const accepted: Candidate[] = [];
+  const seen = new Map<string, boolean>();
+  let evaluations = 0;
+  const attempt = async (limit: number): Promise<boolean> => {
+    const positions = chooseForms(rated.map(({ ratings }) => ratings), limit);
+    const key = positions.join();
+    const known = seen.get(key);
+    if (known !== undefined) return known;
+    onProgress('choosing', evaluations++, EVALUATIONS);
+    const choices = parts.flatMap((part, index) => {
+      const option = rated[index]?.all[positions[index] ?? 0];
+      return option === undefined ? [] : [{ part, option }];
+    });
+    const candidate = await judged(artifact, choices, judge);
+    const within = isWithin(candidate.judgement, reference, tolerance);
+    if (within) accepted.push(candidate);
+    seen.set(key, within);
+    return within;
+  };
+  await bisect(DIVERGENCE_PER_POINT * tolerance, attempt, () => evaluations < EVALUATIONS);
+  return { accepted: accepted.sort((a, b) => a.bytes.length - b.bytes.length), evaluations };
+}
+
+/** Moves by strides until the border lies between an accepted and a refused limit, then halves the distance (of logarithms). */
+async function bisect(start: number, attempt: (limit: number) => Promise<boolean>, more: () => boolean): Promise<void> {
+  let low: number | null = null;
+  let high: number | null = null;
+  let limit = start;
+  // Choices are discrete: limits may give a choice that is known, which costs nothing but must not go on for ever.
+  for (let round = 0; round < 4 * EVALUATIONS && more(); round++) {
+    if (await attempt(limit)) low = limit;
+    else high = limit;
+    limit = low === null ? limit / STRIDE : high === null ? limit * STRIDE : Math.sqrt(low * high);
+  }
+}
+
+interface Rated {
+  all: Option[];
+  ratings: RatedOption[];
+}
+
+async function rate({ artifact, parts, judge, onProgress }: SearchOptions): Promise<Rated[]> {
+  const rated: Rated[] = [];
+  for (const [index, part] of parts.entries()) {
+    onProgress('measuring', index, parts.length);
+    const all = optionsOf(part);
+    const harsh = harshOf(all);
+    const divergence = harsh.error === 0 ? 0 : await judge.divergenceOf(roughened(artifact, part, harsh.spec), SENSITIVITY_PICTURES);
+    const sensitivity = harsh.error === 0 ? 0 : divergence / harsh.error;
+    // No form that changes numbers is free, however little the pictures show of it.
+    rated.push({ all, ratings: all.map(({ bytes, error }) => ({ bytes, divergence: error === 0 ? 0 : Math.max(sensitivity * error, Number.MIN_VALUE) })) });
+  }
+  return rated;
+}
+
+/** Of the forms without factors, the one whose squared error is nearest to half of the whole: large enough to be measured, small enough to say something of finer forms. */
+function harshOf(options: readonly Option[]): Option {
+  const plain = options.filter(({ factors }) => factors === null);
+  const largest = Math.max(...plain.map(({ error }) => error));
+  const [nearest] = plain.toSorted((a, b) => Math.abs(a.error - largest / 2) - Math.abs(b.error - largest / 2));
+  if (nearest === undefined) throw new Error('A part has at least its lossless form.');
+  return nearest;
+}
