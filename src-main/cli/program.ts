@@ -5,6 +5,7 @@ import { programVersion } from '../services/version.ts';
 import { adoptCommand } from './commands/adopt.ts';
 import { baseCommand } from './commands/base.ts';
 import { compareCommand } from './commands/compare.ts';
+import { compressCommand } from './commands/compress.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { libraryCommand } from './commands/library.ts';
@@ -28,7 +29,7 @@ export function buildProgram(): Command {
     .option('--json', 'results as one JSON document on standard output, errors as one on standard error')
     .option('--quiet', 'no progress and no notes')
     .addHelpText('after', EXIT_CODES);
-  for (const command of [baseCommand(), taskCommand(), trainCommand(), pathCommand(), sweepCommand(), compareCommand(), adoptCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
+  for (const command of [baseCommand(), taskCommand(), trainCommand(), pathCommand(), sweepCommand(), compareCommand(), compressCommand(), adoptCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
     program.addCommand(command);
   }
   forEachCommand(program, (command) => {

@@ -1,4 +1,5 @@
 /** @file What the library returns: plain records, no handles. Sizes in bytes, times in epoch milliseconds. */
+import type { CompressionReport } from './compression.ts';
 import type { DatasetManifest } from './dataset.ts';
 import type { BaseLineage } from './joint.ts';
 import type { Preprocessing } from './preprocessing.ts';
@@ -108,5 +109,9 @@ export interface DeltaRecord {
   validationAccuracy: number | null;
   /** Which level of a path it is, from 0 (weakest penalty); its figures are in the run's `result.levels`. null for any other run. */
   pathLevel: number | null;
+  /** The result of the same run that it is a smaller form of; null for what was learnt. */
+  derivedFrom: string | null;
+  /** How its forms were chosen; null for a result of plain float32 and for unpacked tasks. */
+  compression: CompressionReport | null;
   createdAt: number;
 }

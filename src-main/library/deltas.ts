@@ -1,5 +1,6 @@
 /** @file Deltas: what finished runs have learnt. One transaction makes a delta exist. */
 import { join } from 'node:path';
+import type { CompressionReport } from '../contract/compression.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { DeltaRecord, TaskRecord } from '../contract/records.ts';
 import type { MethodId, TaskArtifact, TrainResult } from '../contract/training.ts';
@@ -29,6 +30,8 @@ interface DeltaRow {
   test_accuracy: number | null;
   validation_accuracy: number | null;
   path_level: number | null;
+  derived_from: string | null;
+  compression: string | null;
   created_at: number;
 }
 
@@ -49,6 +52,8 @@ function recordOf(row: DeltaRow): DeltaRecord {
     testAccuracy: row.test_accuracy,
     validationAccuracy: row.validation_accuracy,
     pathLevel: row.path_level,
+    derivedFrom: row.derived_from,
+    compression: row.compression === null ? null : fromJson(row.compression, 'deltas.compression'),
     createdAt: row.created_at,
   };
 }
@@ -56,10 +61,11 @@ function recordOf(row: DeltaRow): DeltaRecord {
 function insertDelta(db: WritableDb, delta: DeltaRecord): void {
   insertBlob(db, delta.blob);
   db.run(
-    `INSERT INTO deltas (id, task_id, run_id, method, base_id, blob_sha256, layers, layers_open, layers_total, parameters, test_accuracy, validation_accuracy, path_level, created_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO deltas (id, task_id, run_id, method, base_id, blob_sha256, layers, layers_open, layers_total, parameters, test_accuracy, validation_accuracy, path_level, derived_from, compression, created_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     delta.id, delta.taskId, delta.runId, delta.method, delta.baseId, delta.blob.sha256, JSON.stringify(delta.layers),
-    delta.layersOpen, delta.layersTotal, delta.parameters, delta.testAccuracy, delta.validationAccuracy, delta.pathLevel, delta.createdAt,
+    delta.layersOpen, delta.layersTotal, delta.parameters, delta.testAccuracy, delta.validationAccuracy, delta.pathLevel, delta.derivedFrom,
+    delta.compression === null ? null : JSON.stringify(delta.compression), delta.createdAt,
   );
 }
 
@@ -150,6 +156,24 @@ export class Deltas {
     });
   }
 
+  /**
+   * Stores another result of the same run that was made from one of its results; the old one stays.
+   * @param artifact a task file: its bytes, or its path
+   * @throws TapsError `not-found`, `model-malformed`, `non-finite`, `base-mismatch`, `disk-full`, `io-failed`
+   */
+  async commitDerived(from: DeltaRecord, artifact: Uint8Array | string, compression: CompressionReport): Promise<DeltaRecord> {
+    const { writer } = this.#context;
+    return this.#context.exclusive(async () => {
+      const made = { artifact, testAccuracy: compression.test.images === 0 ? null : compression.test.accuracy, validationAccuracy: compression.validationAfter.accuracy, pathLevel: from.pathLevel };
+      const delta = { ...(await this.#store(from.taskId, from.runId, made, null)), derivedFrom: from.id, compression };
+      writer.transaction(() => {
+        insertDelta(writer, delta);
+        chooseCurrent(writer, delta.taskId);
+      });
+      return delta;
+    });
+  }
+
   /** Puts the file among the blobs, where it is garbage until a row refers to it. */
   async #store(taskId: string, runId: string | null, made: NewResult, validationOfRun: number | null): Promise<DeltaRecord> {
     const bytes = await this.#load(made.artifact);
@@ -169,6 +193,8 @@ export class Deltas {
       testAccuracy: made.testAccuracy,
       validationAccuracy: made.validationAccuracy ?? validationOfRun,
       pathLevel: made.pathLevel ?? null,
+      derivedFrom: null,
+      compression: null,
       createdAt: Date.now(),
     };
   }
@@ -187,12 +213,12 @@ export class Deltas {
 
   /** Id of what a run has learnt, the chosen level of a path; null before it is done. */
   idOfRun(runId: string): string | null {
-    return this.#context.reader.get<{ id: string }>('SELECT id FROM deltas WHERE run_id = ? ORDER BY id DESC LIMIT 1', runId)?.id ?? null;
+    return this.#context.reader.get<{ id: string }>('SELECT id FROM deltas WHERE run_id = ? AND derived_from IS NULL ORDER BY id DESC LIMIT 1', runId)?.id ?? null;
   }
 
-  /** All results of a run, the levels of a path in their order. */
+  /** All that a run has learnt, the levels of a path in their order; not what was made of them. */
   listOfRun(runId: string): DeltaRecord[] {
-    return this.#context.reader.all<DeltaRow>(`${SELECT} WHERE run_id = ? ORDER BY path_level, id`, runId).map(recordOf);
+    return this.#context.reader.all<DeltaRow>(`${SELECT} WHERE run_id = ? AND derived_from IS NULL ORDER BY path_level, id`, runId).map(recordOf);
   }
 
   /** The stored file, after its size and hash were compared. @throws TapsError `library-damaged` */

@@ -114,6 +114,16 @@ test('version 3 becomes version 4: bases know what they were learnt from', async
   assert.equal((await library.verify()).ok, true);
 });
 
+test('version 4 becomes version 5: every result is one that was learnt', async (t) => {
+  const folder = fixtureV1(t);
+  openLibrary(folder, { migrations: MIGRATIONS.slice(0, 4) }).close();
+  assert.equal(versionOf(join(folder, 'library.db')), 4);
+  using library = openLibrary(folder);
+  const [delta] = library.deltas.list(library.tasks.get('animals').id);
+  assert.deepEqual([delta?.derivedFrom, delta?.compression], [null, null]);
+  assert.equal((await library.verify()).ok, true);
+});
+
 /** A migration after the newest one that stops after `steps` of its three statements. */
 function nextMigration(steps: number, version = NEWEST + 1): Migration {
   return {
