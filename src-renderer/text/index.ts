@@ -5,6 +5,7 @@ import { compare } from './en/compare.ts';
 import { exporting } from './en/exporting.ts';
 import { files } from './en/files.ts';
 import { frontier } from './en/frontier.ts';
+import { goal } from './en/goal.ts';
 import { library } from './en/library.ts';
 import { result } from './en/result.ts';
 import { settings } from './en/settings.ts';
@@ -16,4 +17,4 @@ import { welcome } from './en/welcome.ts';
 import { wizard } from './en/wizard.ts';
 import { words } from './en/words.ts';
 
-export const text = { base, charts, compare, exporting, files, frontier, library, result, settings, shell, task, training, tune, welcome, wizard, words };
+export const text = { base, charts, compare, exporting, files, frontier, goal, library, result, settings, shell, task, training, tune, welcome, wizard, words };

@@ -1,17 +1,19 @@
 /** @file Answers about runs: the queue and the run that is going. */
 import { TapsError } from '../../contract/errors.ts';
 import type { RUN_REQUESTS } from '../../contract/studio/runs.ts';
+import { requirePossible } from '../budget-bounds.ts';
 import { runDetail } from '../views/run-detail.ts';
 import type { Handlers } from './handlers.ts';
 
 export const runHandlers: Handlers<keyof typeof RUN_REQUESTS> = {
   'run.list': ({ session }) => session.queue.list(),
   'run.show': ({ session }, { runId }) => runDetail(session, runId),
-  'run.start': ({ session }, { taskId, config }) => {
+  'run.start': async ({ session }, { taskId, config }) => {
     const task = session.task(taskId);
     if (session.datasets.summary(task.datasetId).images === 0) {
       throw new TapsError('dataset-invalid', `Task ${JSON.stringify(task.name)} came from an adapter folder and has no pictures to learn from.`, 'Add a new task with pictures of your own.');
     }
+    await requirePossible(session, task, config);
     return session.queue.start(task.id, config);
   },
   'run.resume': ({ session }, { runId }) => session.queue.resume(runId),

@@ -33,6 +33,8 @@ export class Wizard {
   /** What was found in the pictures; null before they were read. */
   inspection = $state.raw<Inspection | null>(null);
   loaded = $state(false);
+  /** The settings ask for something that cannot be had. */
+  blocked = $state(false);
   /** Left by an earlier session. */
   resumed = $state(false);
   /** The settings suit the chosen base. */
@@ -52,7 +54,11 @@ export class Wizard {
     return {
       config: this.draft.config,
       baseId: this.draft.baseId,
-      classes: found?.classes.length ?? 0,
+      classNames: found?.classes ?? [],
+      reference: null,
+      blocked: (blocked) => {
+        this.blocked = blocked;
+      },
       trainImages: found?.counts.train ?? 0,
       validationImages: found?.counts.validation ?? 0,
       changed: () => {
@@ -73,8 +79,9 @@ export class Wizard {
         return true;
       case 'images':
         return baseId !== null;
-      case 'tune':
       case 'train':
+        return this.canGo('tune') && !this.blocked;
+      case 'tune':
         return baseId !== null && this.inspection !== null && this.remaining > 0 && this.draft.name.trim() !== '';
     }
   }

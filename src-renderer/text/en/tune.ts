@@ -15,7 +15,6 @@ export const tune = {
     extreme: 'Very strong: nearly all layers close. Close to a linear probe.',
   },
   lambdaNumbers: (steps: string, run: string): string => `A layer that brings nothing closes after about ${steps}; this run has ${run} with the penalty on.`,
-  bounds: (least: string, most: string): string => `The task will take between ${least} (all layers closed) and ${most} (all open).`,
   earlier: 'Earlier on this base',
   earlierRow: (lambda: string, layers: string, share: string): string => `λ ${lambda}: ${layers}, ${share} of a copy`,
   epochs: 'Epochs',

@@ -70,7 +70,7 @@ export const wizard = {
     method: 'Method',
     task: 'Task',
     settings: 'Settings',
-    settingsValue: (lambda: string, epochs: number, rate: string): string => `λ ${lambda}, ${String(epochs)} epochs, learning rate ${rate}`,
+    settingsValue: (epochs: number, rate: string): string => `${String(epochs)} epochs, learning rate ${rate}`,
     note: 'Training runs in a process of its own. You can go on working, pause or stop it at any time.',
   },
 };

@@ -1,0 +1,94 @@
+/** @file What a TAPS run is asked for, as settings and back: a penalty, a budget, a path; and what cannot be held. Pure. */
+import type { Budget, PathPlan } from '../../../src-main/contract/budget.ts';
+import type { BudgetBounds } from '../../../src-main/contract/studio/images.ts';
+import type { TrainConfig } from '../../../src-main/contract/training.ts';
+import { defaultPathRange, fewestPathEpochs, pathPlan } from '../../../src-main/core/path-plan.ts';
+
+export const GOALS = ['penalty', 'budget', 'path'] as const;
+export type Goal = (typeof GOALS)[number];
+
+export const DEFAULT_LEVELS = 8;
+const DEFAULT_SHARE = 0.2;
+export const MOST_LEVELS = 64;
+export const FEWEST_LEVELS = 2;
+
+export function goalOf({ budget, path }: Pick<TrainConfig, 'budget' | 'path'>): Goal {
+  if (budget !== undefined) return 'budget';
+  return path === undefined ? 'penalty' : 'path';
+}
+
+/** What λ of a path depends on. */
+export interface PathFacts {
+  gatedLayers: number;
+  trainImages: number;
+}
+
+/** λ that fit learning rate and length, weak to strong. @param levels 2..64 */
+export function fittingPath(config: TrainConfig, levels: number, { gatedLayers, trainImages }: PathFacts): PathPlan {
+  const steps = Math.max(1, Math.floor(trainImages / (config.batchSize * config.accumulate)));
+  return pathPlan(levels, defaultPathRange(config, Math.max(1, gatedLayers), steps));
+}
+
+/** Changes `config` in place to what is asked for; what was asked for before is forgotten. */
+export function setGoal(config: TrainConfig, goal: Goal, facts: PathFacts): void {
+  delete config.budget;
+  delete config.path;
+  if (goal === 'budget') config.budget = { kind: 'share', share: DEFAULT_SHARE, bitsPerWeight: 32 };
+  else if (goal === 'path') config.path = fittingPath(config, DEFAULT_LEVELS, facts);
+}
+
+export const BUDGET_UNITS = ['kB', 'MB', 'share', 'points'] as const;
+export type BudgetUnit = (typeof BUDGET_UNITS)[number];
+const BYTES_PER_UNIT = { kB: 1e3, MB: 1e6 } as const;
+const MOST_DIGITS = 6;
+
+/** How a budget is written. Bytes are shown in the larger unit that leaves at least 1. */
+export function budgetEntry(budget: Budget): { value: number; unit: BudgetUnit } {
+  if (budget.kind === 'share') return { value: Number((100 * budget.share).toPrecision(MOST_DIGITS)), unit: 'share' };
+  if (budget.kind === 'accuracy') return { value: budget.points, unit: 'points' };
+  const unit = budget.bytes >= BYTES_PER_UNIT.MB ? 'MB' : 'kB';
+  return { value: budget.bytes / BYTES_PER_UNIT[unit], unit };
+}
+
+/** @param reference validation accuracy of full fine-tuning, 0..1 @returns null for a value that is out of range */
+export function budgetFrom(value: number, unit: BudgetUnit, reference: number): Budget | null {
+  if (!Number.isFinite(value)) return null;
+  switch (unit) {
+    case 'points':
+      return value < 0 || value > 100 ? null : { kind: 'accuracy', points: value, reference };
+    case 'share':
+      return value <= 0 || value > 100 ? null : { kind: 'share', share: value / 100, bitsPerWeight: 32 };
+    default: {
+      const bytes = Math.floor(value * BYTES_PER_UNIT[unit]);
+      return bytes < 1 || !Number.isSafeInteger(bytes) ? null : { kind: 'bytes', bytes, bitsPerWeight: 32 };
+    }
+  }
+}
+
+/** Bytes of the stored task that a budget allows; null for one of accuracy. */
+export function limitBytes(budget: Budget, { fullCopyBytes }: Pick<BudgetBounds, 'fullCopyBytes'>): number | null {
+  if (budget.kind === 'accuracy') return null;
+  return budget.kind === 'bytes' ? budget.bytes : Math.floor(budget.share * fullCopyBytes);
+}
+
+export type BudgetVerdict = 'impossible' | 'loose' | 'fine';
+
+/** Whether the limit can be held, and whether it closes anything. */
+export function judgeBudget(budget: Budget, bounds: BudgetBounds): BudgetVerdict {
+  const limit = limitBytes(budget, bounds);
+  if (limit === null) return 'fine';
+  if (limit < bounds.leastBytes) return 'impossible';
+  return limit >= bounds.mostBytes ? 'loose' : 'fine';
+}
+
+/** The smallest budget that can be held, as a fraction of a copy, rounded up to tenths of a per cent so that it can be typed. */
+export function leastShare({ leastBytes, fullCopyBytes }: BudgetBounds): number {
+  return Math.ceil((1000 * leastBytes) / fullCopyBytes) / 1000;
+}
+
+/** Epochs that the levels need; null when there are enough. */
+export function missingEpochs({ epochs, path }: Pick<TrainConfig, 'epochs' | 'path'>): number | null {
+  if (path === undefined) return null;
+  const fewest = fewestPathEpochs(path.lambdas.length);
+  return epochs < fewest ? fewest : null;
+}
