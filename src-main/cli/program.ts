@@ -8,6 +8,7 @@ import { compareCommand } from './commands/compare.ts';
 import { compressCommand } from './commands/compress.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
+import { jointCommand } from './commands/joint.ts';
 import { libraryCommand } from './commands/library.ts';
 import { pathCommand } from './commands/path.ts';
 import { predictCommand } from './commands/predict.ts';
@@ -29,7 +30,7 @@ export function buildProgram(): Command {
     .option('--json', 'results as one JSON document on standard output, errors as one on standard error')
     .option('--quiet', 'no progress and no notes')
     .addHelpText('after', EXIT_CODES);
-  for (const command of [baseCommand(), taskCommand(), trainCommand(), pathCommand(), sweepCommand(), compareCommand(), compressCommand(), adoptCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
+  for (const command of [baseCommand(), taskCommand(), trainCommand(), jointCommand(), pathCommand(), sweepCommand(), compareCommand(), compressCommand(), adoptCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
     program.addCommand(command);
   }
   forEachCommand(program, (command) => {
