@@ -104,6 +104,8 @@ export class Desktop {
     if (paths.length === 0) return;
     const { grants } = this.#studio;
     const granted = await Promise.allSettled(paths.map((path) => grants.add(path)));
+    // The system's own list of recent documents, where it has one: packed tasks are this app's kind of file.
+    for (const path of paths) if (path.toLowerCase().endsWith('.taps')) app.addRecentDocument(path);
     this.#tell({ name: 'files.opened', payload: { grants: granted.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])) } });
   }
 

@@ -74,9 +74,13 @@ async function learn(sample: string, name: string): Promise<{ id: string }> {
 /** One run that is going, and one that waits. */
 const [first = '', second = ''] = tasks;
 const config = trainConfigSchema.parse({ method: 'taps', learningRate: 0.05, epochs: 40, batchSize: 16, seed: 2 });
-const begun = (await studio.ask('run.list', {})).find(({ status }) => status === 'interrupted');
-const going = begun === undefined ? await studio.ask('run.start', { taskId: first, config }) : await studio.ask('run.resume', { runId: begun.id });
-await studio.ask('run.start', { taskId: second, config });
+const interrupted = (await studio.ask('run.list', {})).filter(({ status }) => status === 'interrupted');
+async function goOn(taskId: string): Promise<{ id: string }> {
+  const begun = interrupted.find((run) => run.taskId === taskId);
+  return begun === undefined ? studio.ask('run.start', { taskId, config }) : studio.ask('run.resume', { runId: begun.id });
+}
+const going = await goOn(first);
+await goOn(second);
 await until(async () => (await studio.ask('run.show', { runId: going.id })).epochs.length >= 12);
 await until(async () => (await studio.ask('run.pause', { runId: going.id })).paused);
 
@@ -93,10 +97,15 @@ for (const theme of THEMES) {
     await goTo(page, `/task/${first}`);
     await page.getByRole('grid', { name: 'Confusion matrix' }).waitFor();
     await shoot(page, 'result', theme, width);
+    await page.getByRole('heading', { name: 'Mistakes' }).evaluate((heading) => heading.scrollIntoView({ block: 'start' }));
+    await shoot(page, 'mistakes', theme, width);
     await goTo(page, '/compare');
     await shoot(page, 'compare', theme, width);
+    await page.getByRole('heading', { name: /^Layers by tasks/ }).evaluate((heading) => heading.scrollIntoView({ block: 'start' }));
+    await shoot(page, 'compare-layers', theme, width);
     await goTo(page, `/task/${first}/export`);
     if (theme === 'light' && width === 1280) {
+      await page.getByLabel('Replace the file if it exists').check();
       await page.getByRole('button', { name: 'Export and prove' }).click();
       await page.getByRole('heading', { name: /^Proven/ }).waitFor({ timeout: 120_000 });
     }
