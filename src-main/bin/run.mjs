@@ -3,7 +3,7 @@
  * @file Every `npm run` script of this project: set up, move to Node 24, run.
  * Works on Node 20 without node_modules, so that one command is enough on a fresh clone.
  *
- * node src-main/bin/run.mjs <start|demo|test|bench|taps|check|build|dist|screenshots> [arguments]
+ * node src-main/bin/run.mjs <start|demo|test|bench|results:small|taps|check|build|dist|screenshots> [arguments]
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -19,6 +19,7 @@ const COMMANDS = {
   test: ['tests/run.ts'],
   check: ['tests/run.ts', 'types', 'lint'],
   bench: ['tests/bench/run.ts'],
+  'results:small': ['src-main/cli/results/main.ts'],
   taps: ['src-main/cli/main.ts'],
   screenshots: ['tests/browser/screenshots.ts'],
   build: ['src-main/bin/build.mjs'],

@@ -44,6 +44,10 @@ export function taskResults(library: Library, taskName: string): { task: TaskRec
 }
 
 function settingOf(library: Library, delta: DeltaRecord): { setting: string; seed: number | null } {
+  if (delta.derivedFrom !== null) {
+    const { setting, seed } = settingOf(library, library.deltas.get(delta.derivedFrom));
+    return { setting: [...(setting === '' ? [] : [setting]), 'compressed'].join(', '), seed };
+  }
   if (delta.runId === null) return { setting: '', seed: null };
   const { config, result } = library.runs.head(delta.runId);
   const { seed } = config;

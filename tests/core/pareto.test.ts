@@ -51,7 +51,7 @@ test('the preference runs from the most accurate to the smallest, and reaches a 
   // (0.6, 0.6) lies above the line between the ends: no weighted sum prefers it.
   for (let k = 0; k <= 100; k++) assert.notEqual(points.toSorted((a, b) => (k * a.bytes) / 1000 + (1 - k / 100) * a.loss - ((k * b.bytes) / 1000 + (1 - k / 100) * b.loss))[0], points[1]);
   assert.equal(choose(0.5), points[1]);
-  assert.equal(chooseByPreference([], 0.5, scaleOf(points, lossOf), lossOf), undefined);
+  assert.equal(chooseByPreference(points.slice(0, 0), 0.5, scaleOf(points, lossOf), lossOf), undefined);
 });
 
 test('what the preference chooses is on the front, and bytes fall as bytes weigh more', () => {

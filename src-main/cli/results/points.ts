@@ -1,0 +1,79 @@
+/** @file From a finished sweep to the points of a chart: one per task, setting, level of a path and compressed form, over the seeds. */
+import type { DeltaRecord } from '../../contract/records.ts';
+import { meanWithInterval, type MeanWithInterval } from '../../core/statistics.ts';
+import { fullCopyBytes } from '../../services/compare-tasks.ts';
+import type { Library } from '../../services/open-library.ts';
+
+export interface ResultPoint {
+  task: string;
+  setting: string;
+  /** Series of the chart. */
+  group: 'full fine-tuning' | 'probe, norm' | 'TAPS' | 'TAPS path' | 'TAPS budget' | 'fixed layers' | 'compressed';
+  /** λ of a level; null elsewhere. */
+  lambda: number | null;
+  test: MeanWithInterval;
+  validation: number;
+  /** Means over the seeds. */
+  bytes: number;
+  share: number;
+  layers: number;
+  seconds: number;
+}
+
+interface Single {
+  task: string;
+  setting: string;
+  group: ResultPoint['group'];
+  lambda: number | null;
+  delta: DeltaRecord;
+  share: number;
+  seconds: number;
+}
+
+/** @param compressed results that were made smaller, beside the sweep's own */
+export function pointsOf(library: Library, sweepId: string, compressed: readonly DeltaRecord[]): ResultPoint[] {
+  const singles = library.sweeps.get(sweepId).entries.flatMap(({ taskId, setting, runId, config }): Single[] => {
+    if (runId === null) return [];
+    const run = library.runs.head(runId);
+    const task = library.tasks.get(taskId);
+    const full = fullCopyBytes(library.bases.get(task.baseId), task.classNames.length);
+    const single = (delta: DeltaRecord, name: string, group: ResultPoint['group'], lambda: number | null = null): Single => ({ task: task.name, setting: name, group, lambda, delta, share: delta.blob.bytes / full, seconds: run.result?.seconds ?? 0 });
+    const own = library.deltas.listOfRun(runId).map((delta) => {
+      if (delta.pathLevel === null) return single(delta, setting, groupOf(setting));
+      const lambda = config.path?.lambdas[delta.pathLevel] ?? null;
+      return single(delta, `path, λ ${String(lambda)}`, 'TAPS path', lambda);
+    });
+    const ids = new Set(own.map(({ delta }) => delta.id));
+    const smaller = compressed.filter(({ derivedFrom }) => derivedFrom !== null && ids.has(derivedFrom)).map((delta) => single(delta, `${setting}, compressed`, 'compressed'));
+    return [...own, ...smaller];
+  });
+  return [...Map.groupBy(singles, ({ task, setting }) => JSON.stringify([task, setting])).values()].flatMap(pointOf);
+}
+
+function groupOf(setting: string): ResultPoint['group'] {
+  if (setting.startsWith('taps ≤')) return 'TAPS budget';
+  if (setting.startsWith('taps')) return 'TAPS';
+  if (setting.includes('layers')) return 'fixed layers';
+  return setting === 'full-fine-tuning' ? 'full fine-tuning' : 'probe, norm';
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+function pointOf(group: readonly Single[]): ResultPoint[] {
+  const [first] = group;
+  if (first === undefined) return [];
+  return [
+    {
+      task: first.task,
+      setting: first.setting,
+      group: first.group,
+      lambda: first.lambda,
+      test: meanWithInterval(group.map(({ delta }) => delta.testAccuracy ?? 0)),
+      validation: mean(group.map(({ delta }) => delta.validationAccuracy ?? 0)),
+      bytes: mean(group.map(({ delta }) => delta.blob.bytes)),
+      share: mean(group.map(({ share }) => share)),
+      layers: mean(group.map(({ delta }) => delta.layersOpen)),
+      seconds: mean(group.map(({ seconds }) => seconds)),
+    },
+  ];
+}
