@@ -81,7 +81,11 @@ async function goOn(taskId: string): Promise<{ id: string }> {
 }
 const going = await goOn(first);
 await goOn(second);
-await until(async () => (await studio.ask('run.show', { runId: going.id })).epochs.length >= 12);
+// Far enough for curves, and with everything measured that a run measures.
+await until(async () => {
+  const { epochs, run } = await studio.ask('run.show', { runId: going.id });
+  return epochs.length >= 12 && run.stage === 'training' && run.progress !== null && run.progress.etaSeconds !== null;
+});
 await until(async () => (await studio.ask('run.pause', { runId: going.id })).paused);
 
 for (const theme of THEMES) {
