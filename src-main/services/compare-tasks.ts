@@ -28,6 +28,9 @@ export interface ComparisonTotal {
   bytes: number;
   /** Whether `bytes` includes the bases. */
   withBase: boolean;
+  /** Different bases of these tasks, and the names of those that were learnt here: full copies like any other, each counted once. */
+  bases: number;
+  derivedBases: string[];
   /** Full copies of the network for these tasks. */
   fullCopiesBytes: number;
 }
@@ -92,15 +95,19 @@ function rowOf(task: TaskRecord, delta: DeltaRecord, fullBytes: number): Compari
 
 function totalOf(method: MethodId, entries: readonly { row: ComparisonRow; base: BaseRecord; fullBytes: number }[]): ComparisonTotal {
   const measured = entries.flatMap(({ row }) => row.testAccuracy ?? []);
-  const basesUsed = new Map(entries.map(({ base }) => [base.id, base.graph.bytes + base.weights.bytes]));
+  const basesUsed = [...new Map(entries.map(({ base }) => [base.id, base])).values()];
+  // A derived base may share its graph's file with the one it comes from.
+  const baseFiles = new Map(basesUsed.flatMap(({ graph, weights }) => [graph, weights]).map(({ sha256, bytes }) => [sha256, bytes]));
   const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
   const withBase = method !== 'full-fine-tuning';
   return {
     method,
     withBase,
+    bases: basesUsed.length,
+    derivedBases: basesUsed.flatMap(({ name, lineage }) => (lineage === undefined ? [] : [name])).sort(),
     tasks: entries.length,
     meanTestAccuracy: measured.length === 0 ? null : sum(measured) / measured.length,
-    bytes: (withBase ? sum(basesUsed.values()) : 0) + sum(entries.map(({ row }) => row.bytes)),
+    bytes: (withBase ? sum(baseFiles.values()) : 0) + sum(entries.map(({ row }) => row.bytes)),
     fullCopiesBytes: sum(entries.map(({ fullBytes }) => fullBytes)),
   };
 }

@@ -31,8 +31,8 @@ test('a full-fine-tuning total does not pay for the base, the others do', () => 
   const text = comparisonTable({
     rows: [{ ...row, method: 'taps' }],
     totals: [
-      { method: 'taps', tasks: 1, meanTestAccuracy: 0.5, bytes: 300, withBase: true, fullCopiesBytes: 200 },
-      { method: 'full-fine-tuning', tasks: 1, meanTestAccuracy: null, bytes: 200, withBase: false, fullCopiesBytes: 200 },
+      { method: 'taps', tasks: 1, meanTestAccuracy: 0.5, bytes: 300, withBase: true, bases: 1, derivedBases: [], fullCopiesBytes: 200 },
+      { method: 'full-fine-tuning', tasks: 1, meanTestAccuracy: null, bytes: 200, withBase: false, bases: 1, derivedBases: [], fullCopiesBytes: 200 },
     ],
   });
   assert.match(text, /^base \+ 1 task +taps +mean 50\.0 % +300 B +150\.0 %$/m);

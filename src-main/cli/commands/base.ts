@@ -1,6 +1,7 @@
 /** @file `taps base import|list|show|remove`. */
 import { Command, Option } from 'commander';
 import { PREPROCESSING_PRESETS } from '../../contract/preprocessing.ts';
+import type { BaseLineage } from '../../contract/joint.ts';
 import type { BaseRecord } from '../../contract/records.ts';
 import { importBase, type PreprocessingPreset } from '../../services/import-base.ts';
 import { openLibrary, openLibraryForReading } from '../../services/open-library.ts';
@@ -87,6 +88,11 @@ function baseTable(records: readonly BaseRecord[]): string {
   );
 }
 
+function lineageText({ config, tasks, fromBaseName, fromBaseId, runId }: BaseLineage): string {
+  const pictures = tasks.map(({ name, datasetHash }) => `${name} (pictures ${datasetHash.slice(0, 12)}…)`);
+  return `joint training (${config.variant}) of ${pictures.join(', ')} on ${fromBaseName} (${fromBaseId.slice(0, 12)}…), run ${runId}`;
+}
+
 function baseFacts(record: BaseRecord): string {
   const { preprocessing, summary } = record;
   const operators = Object.entries(summary.operators).sort(([, a], [, b]) => b - a).map(([name, count]) => `${count} ${name}`);
@@ -94,7 +100,8 @@ function baseFacts(record: BaseRecord): string {
     ['name', record.name],
     ['id', record.id],
     ['source', record.source],
-    ['imported', formatTime(record.createdAt)],
+    ...(record.lineage === undefined ? [] : [['learnt by', lineageText(record.lineage)] satisfies [string, string]]),
+    [record.lineage === undefined ? 'imported' : 'stored', formatTime(record.createdAt)],
     ['parameters', formatCount(summary.parameters)],
     ['adaptable layers', String(summary.gatedLayers)],
     ['features', String(summary.features)],

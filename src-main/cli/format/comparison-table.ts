@@ -25,7 +25,7 @@ export function comparisonTable({ rows, totals }: Comparison): string {
     formatPercent(row.shareOfFullCopy),
   ]);
   const sums: Row[] = totals.map((total) => [
-    `${total.withBase ? 'base + ' : ''}${total.tasks} ${total.tasks === 1 ? 'task' : 'tasks'}`,
+    `${total.withBase ? `${total.bases === 1 ? 'base' : `${total.bases} bases`} + ` : ''}${total.tasks} ${total.tasks === 1 ? 'task' : 'tasks'}`,
     total.method,
     total.meanTestAccuracy === null ? '–' : `mean ${formatPercent(total.meanTestAccuracy)}`,
     '',
@@ -35,5 +35,7 @@ export function comparisonTable({ rows, totals }: Comparison): string {
   ]);
   const most = totals.reduce<Comparison['totals'][number] | null>((best, total) => (best === null || total.tasks > best.tasks ? total : best), null);
   const copies: Row[] = most === null ? [] : [[`${most.tasks} full ${most.tasks === 1 ? 'copy' : 'copies'}`, '', '', '', '', formatBytes(most.fullCopiesBytes), '100.0 %']];
-  return formatTable(COLUMNS, [...body, 'rule', ...sums, ...copies]);
+  const derived = [...new Set(totals.flatMap((total) => (total.withBase ? total.derivedBases : [])))].sort();
+  const note = derived.length === 0 ? '' : `\n\n${derived.join(', ')}: ${derived.length === 1 ? 'a full copy' : 'full copies'} that joint training made, ${derived.length === 1 ? '' : 'each '}counted once in the totals.`;
+  return formatTable(COLUMNS, [...body, 'rule', ...sums, ...copies]) + note;
 }
