@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { TapsError } from '../../contract/errors.ts';
 import type { RunRecord } from '../../contract/records.ts';
 import type { TrainConfig } from '../../contract/training.ts';
+import { describeBudget } from '../../services/ask-budget.ts';
 import { openLibrary, type Library } from '../../services/open-library.ts';
 import { findResumable, trainTask, type TrainTaskOutcome } from '../../services/train-task.ts';
 import { commandToType, runCommand, type CommandContext } from '../context.ts';
@@ -74,6 +75,11 @@ function unfinishedRun(library: Library, taskName: string, options: Options): { 
     if (JSON.stringify(old) !== JSON.stringify(value)) {
       throw new TapsError('run-incompatible', `The unfinished run has ${key} ${JSON.stringify(old)}, not ${JSON.stringify(value)}.`, 'Leave the option out to go on with that run, or leave --resume out to start a new one.');
     }
+  }
+  const budget = budgetFor(options);
+  if (budget !== undefined && JSON.stringify(budget) !== JSON.stringify(run.config.budget)) {
+    const old = run.config.budget === undefined ? 'no budget' : `a budget of ${describeBudget(run.config.budget)}`;
+    throw new TapsError('run-incompatible', `The unfinished run has ${old}, not of ${describeBudget(budget)}.`, 'Leave --budget out to go on with that run, or leave --resume out to start a new one.');
   }
   return { config: run.config, resume: run };
 }
