@@ -41,7 +41,7 @@ export const trainConfigSchema = z.strictObject({
   /** `fixed-layers`: largest size of the task in bytes (float32, without file header), in place of patternShare. */
   patternBytes: z.number().int().positive().nullable().default(null),
   /** `low-rank`: r, inner dimension of the factors; layers that are smaller take their own full rank. */
-  rank: z.number().int().min(1).max(4096).default(8),
+  rank: z.number().int().min(1).max(4096).default(4),
   /** `low-rank`: α; the change is (α/r)·B·A. Above 0..10000. */
   rankAlpha: z.number().positive().max(10_000).default(8),
   /** `piggyback`: start of every mask value; at least maskThreshold, so that every weight starts on. −1..1. */
