@@ -15,6 +15,7 @@ import { predictCommand } from './commands/predict.ts';
 import { taskCommand } from './commands/task.ts';
 import { studioCommand } from './commands/studio.ts';
 import { sweepCommand } from './commands/sweep.ts';
+import { tallCommand } from './commands/tall.ts';
 import { trainCommand } from './commands/train.ts';
 import { reportError } from './output/report-error.ts';
 import { Terminal } from './output/terminal.ts';
@@ -30,7 +31,7 @@ export function buildProgram(): Command {
     .option('--json', 'results as one JSON document on standard output, errors as one on standard error')
     .option('--quiet', 'no progress and no notes')
     .addHelpText('after', EXIT_CODES);
-  for (const command of [baseCommand(), taskCommand(), trainCommand(), jointCommand(), pathCommand(), sweepCommand(), compareCommand(), compressCommand(), adoptCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
+  for (const command of [baseCommand(), taskCommand(), trainCommand(), jointCommand(), pathCommand(), sweepCommand(), compareCommand(), compressCommand(), tallCommand(), adoptCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
     program.addCommand(command);
   }
   forEachCommand(program, (command) => {

@@ -8,7 +8,7 @@ import type { Evaluation, TrainConfig } from './training.ts';
  * - `float32`: nothing is lost; bytes are only packed.
  * - all others: every layer in this form, whatever it costs; normalisation, biases and head as float16.
  */
-export const ENCODINGS = ['auto', 'float32', 'float16', 'int8', 'int4', 'int3', 'ternary', 'sign'] as const;
+export const ENCODINGS = ['auto', 'float32', 'float16', 'int8', 'int4', 'int3', 'quinary', 'ternary', 'sign'] as const;
 export type Encoding = (typeof ENCODINGS)[number];
 
 /** Percentage points of validation accuracy that may be lost. */

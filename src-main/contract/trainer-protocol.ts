@@ -7,6 +7,7 @@ import type { ErrorEnvelope } from './errors.ts';
 import type { JointEpoch, JointJob, JointMemory, JointProgress, JointResult } from './joint.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from './training.ts';
+import type { TallJob, TallReport } from './tall.ts';
 import type { EngineInfo } from './engine-info.ts';
 
 /** Files that make up a base on disk. Weights are verified against their hash by the reader. */
@@ -51,6 +52,7 @@ export type TrainerRequest =
   | { kind: 'predict'; job: PredictJob }
   | { kind: 'joint'; job: JointJob }
   | { kind: 'compress'; job: CompressJob }
+  | { kind: 'tall'; job: TallJob }
   | { kind: 'pause' }
   | { kind: 'resume' }
   /** Ends training after the current step; what was best so far becomes the result. */
@@ -80,5 +82,6 @@ export type TrainerEvent =
   | { kind: 'joint-done'; result: JointResult }
   | { kind: 'compressing'; progress: CompressProgress }
   | { kind: 'compressed'; artifactPath: string; report: CompressionReport }
+  | { kind: 'tall'; report: TallReport }
   | { kind: 'doctor'; engines: EngineInfo[] }
   | { kind: 'failed'; error: ErrorEnvelope };

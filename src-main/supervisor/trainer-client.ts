@@ -2,6 +2,7 @@
 import { errorFromEnvelope, TapsError } from '../contract/errors.ts';
 import type { CompressJob } from '../contract/compression.ts';
 import type { JointJob } from '../contract/joint.ts';
+import type { TallJob } from '../contract/tall.ts';
 import type { PredictJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
 import { OwnedChild, type ChildOptions } from './owned-child.ts';
 
@@ -38,7 +39,14 @@ export class TrainerClient {
     });
   }
 
-  #learn<K extends 'done' | 'joint-done' | 'compressed'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<K>> {
+  /** @throws TapsError: the job's own failure, `cancelled`, or `child-crashed` */
+  tall(job: TallJob, signal?: AbortSignal): Promise<EventOf<'tall'>> {
+    return this.#learn({ kind: 'tall', job }, 'tall', () => undefined, signal).catch((error: unknown) => {
+      throw error instanceof TapsError && error.code === 'cancelled' ? new TapsError('cancelled', 'Making the masks was cancelled.', 'Start it again when you are ready.') : error;
+    });
+  }
+
+  #learn<K extends 'done' | 'joint-done' | 'compressed' | 'tall'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<K>> {
     const onAbort = (): void => {
       this.#child.send({ kind: 'cancel' });
     };
@@ -79,7 +87,7 @@ export class TrainerClient {
     return this.#child.stop();
   }
 
-  #ask<K extends 'done' | 'joint-done' | 'compressed' | 'predicted' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
+  #ask<K extends 'done' | 'joint-done' | 'compressed' | 'tall' | 'predicted' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         offEnd();

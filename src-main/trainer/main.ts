@@ -7,6 +7,7 @@ import { runCompressJob } from './compress/compress-job.ts';
 import { LoopControl } from './control.ts';
 import { runJointJob } from './joint-job.ts';
 import { runPredictJob } from './predict-job.ts';
+import { runTallJob } from './tall-job.ts';
 import { runTrainJob } from './train-job.ts';
 
 const HEARTBEAT_MS = 1_000;
@@ -52,6 +53,9 @@ port.onMessage((message) => {
       break;
     case 'compress':
       void work(() => runCompressJob(request.job, control, send));
+      break;
+    case 'tall':
+      void work(() => runTallJob(request.job, control));
       break;
     case 'doctor':
       void work(async () => ({ kind: 'doctor', engines: await describeEngines() }));

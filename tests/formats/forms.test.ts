@@ -15,6 +15,7 @@ const SPECS: Record<string, FormSpec> = {
   int8: { form: 'int8' },
   int4: { form: 'int4', levels: 7 },
   int3: { form: 'int4', levels: 3 },
+  quinary: { form: 'int4', levels: 2 },
   ternary: { form: 'int4', levels: 1 },
   sign: { form: 'sign' },
   'sparse float16': { form: 'sparse', density: 0.25, values: 'float16' },
@@ -161,7 +162,7 @@ describe('any finite numbers', () => {
 
   test('searched scales have no larger squared error than largest / levels, the plain choice', () => {
     const stream = new RandomStream(7, 'factors');
-    for (const levels of [7, 3, 1] as const) {
+    for (const levels of [7, 3, 2, 1] as const) {
       let searched = 0;
       let plain = 0;
       for (let row = 0; row < 200; row++) {

@@ -21,7 +21,7 @@ const coded = (code: ErrorCode, pattern: RegExp) => (error: unknown): boolean =>
 };
 
 const SPECS: FormSpec[] = [
-  { form: 'float32' }, { form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 3 }, { form: 'int4', levels: 1 }, { form: 'sign' },
+  { form: 'float32' }, { form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 3 }, { form: 'int4', levels: 2 }, { form: 'int4', levels: 1 }, { form: 'sign' },
   { form: 'sparse', density: 0.2, values: 'float16' }, { form: 'sparse', density: 0.2, values: 'int8' }, { form: 'sparse', density: 0.2, values: 'sign' },
 ];
 

@@ -15,7 +15,7 @@ export type FormSpec =
   | { form: 'float32' }
   | { form: 'float16' }
   | { form: 'int8' }
-  | { form: 'int4'; levels: 7 | 3 | 1 }
+  | { form: 'int4'; levels: 7 | 3 | 2 | 1 }
   | { form: 'sign' }
   /** @param density fraction of the numbers that is kept, 0..1; at least one is */
   | { form: 'sparse'; density: number; values: SparseValues };
@@ -28,7 +28,7 @@ export const formEntrySchema = z.discriminatedUnion('form', [
   z.strictObject({ form: z.literal('float32') }),
   z.strictObject({ form: z.literal('float16'), exponent }),
   z.strictObject({ form: z.literal('int8'), exponent }),
-  z.strictObject({ form: z.literal('int4'), levels: z.union([z.literal(7), z.literal(3), z.literal(1)]), exponent }),
+  z.strictObject({ form: z.literal('int4'), levels: z.union([z.literal(7), z.literal(3), z.literal(2), z.literal(1)]), exponent }),
   z.strictObject({ form: z.literal('sign'), exponent }),
   z.strictObject({ form: z.literal('sparse'), count: z.number().int().min(1).max(2 ** 32), gapBytes: bytes, values: z.enum(['float16', 'int8', 'sign']), exponent }),
 ]);
@@ -101,7 +101,7 @@ export function formName(entry: FormEntry, shape: readonly number[]): string {
     case 'sign':
       return entry.form;
     case 'int4':
-      return { 7: 'int4', 3: 'int3', 1: 'ternary' }[entry.levels];
+      return { 7: 'int4', 3: 'int3', 2: 'quinary', 1: 'ternary' }[entry.levels];
     case 'sparse':
       return `sparse ${percent(entry.count / Math.max(1, elementCount(shape)))} ${entry.values}`;
   }

@@ -1,5 +1,5 @@
 /**
- * @file Form `int4`: value = float32(code · scale of the row), code −levels..levels with levels 7, 3 or 1, two codes to a byte. Fewer
+ * @file Form `int4`: value = float32(code · scale of the row), code −levels..levels with levels 7, 3, 2 or 1, two codes to a byte. Fewer
  * levels take no fewer bytes here; zstd makes them smaller.
  */
 import { TapsError } from '../../contract/errors.ts';
@@ -10,7 +10,7 @@ import type { StreamLengths, StreamReader, StreamWriter } from './streams.ts';
 
 export interface Int4Entry {
   form: 'int4';
-  levels: 7 | 3 | 1;
+  levels: 7 | 3 | 2 | 1;
   /** Of the scales. */
   exponent: number;
 }

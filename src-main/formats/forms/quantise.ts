@@ -8,7 +8,7 @@ export interface Quantised {
 }
 
 /** Where the search of a scale starts, relative to the largest magnitude over `levels`: near the optimum of bell-shaped weights. */
-const START: Readonly<Record<number, number>> = { 7: 0.8, 3: 0.6, 1: 0.4 };
+const START: Readonly<Record<number, number>> = { 7: 0.8, 3: 0.6, 2: 0.5, 1: 0.4 };
 /** Rounds of the search; what a further one changes is below the rounding of scales. */
 const ROUNDS = 8;
 
@@ -17,7 +17,7 @@ const ROUNDS = 8;
  * squared error for these codes, Σ|x|·|c| / Σc² (Lloyd's method), from two starts, in float64 and row-major order, so it is the same on every machine.
  * Codes are then rounded (half away from zero) for the scale as it is stored.
  * @param data finite
- * @param levels 1, 3, 7 or 127
+ * @param levels 1, 2, 3, 7 or 127
  */
 export function quantise(data: Float32Array, shape: readonly number[], levels: number): Quantised {
   const { rows, columns } = rowsOf(shape);

@@ -29,6 +29,7 @@ const GIVEN: Readonly<Record<Exclude<Encoding, 'auto' | 'float32'>, FormSpec>> =
   int8: { form: 'int8' },
   int4: { form: 'int4', levels: 7 },
   int3: { form: 'int4', levels: 3 },
+  quinary: { form: 'int4', levels: 2 },
   ternary: { form: 'int4', levels: 1 },
   sign: { form: 'sign' },
 };

@@ -20,7 +20,7 @@ export interface Option {
   error: number;
 }
 
-const WHOLE_NUMBERS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 3 }, { form: 'int4', levels: 1 }];
+const WHOLE_NUMBERS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 3 }, { form: 'int4', levels: 2 }, { form: 'int4', levels: 1 }];
 const SPARSE: FormSpec[] = [
   ...[0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005].map((density): FormSpec => ({ form: 'sparse', density, values: 'sign' })),
   ...[0.1, 0.03, 0.01].map((density): FormSpec => ({ form: 'sparse', density, values: 'int8' })),
@@ -34,7 +34,7 @@ const LOSSY: Readonly<Record<Part['kind'], FormSpec[]>> = {
   head: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
 };
 const RANKS = [1, 2, 4, 8, 16, 32];
-const FACTOR_SPECS: FormSpec[] = [{ form: 'float16' }, { form: 'int8' }];
+const FACTOR_SPECS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }];
 /** Quick and near enough: estimates compare forms, the file is packed well. */
 const ESTIMATE_LEVEL = 1;
 /** About what a tensor takes in the packed index. */

@@ -5,7 +5,7 @@
  *    form it is the part's sensitivity, and sensitivity × squared error predicts the divergence of every other form: to second order a
  *    divergence is quadratic in a change of weights.
  * 2. For a limit of the predicted sum, Lagrange multipliers give the choice with the fewest bytes (choose-forms).
- * 3. The limit itself is bisected with whole files: written, read back, and evaluated. A version is accepted when its validation
+ * 3. The limit itself is found with whole files: written, read back, and evaluated. A version is accepted when its validation
  *    accuracy is at most the tolerance below the original's and its mean divergence at most DIVERGENCE_PER_POINT × tolerance. The
  *    second condition is what counts on few validation pictures, where a single one is several points.
  */
@@ -20,11 +20,15 @@ import type { Part } from './parts.ts';
 /** Nats of mean divergence for one point of tolerance. */
 export const DIVERGENCE_PER_POINT = 0.04;
 /** Whole files evaluated for the choice. */
-const EVALUATIONS = 10;
+const EVALUATIONS = 12;
 /** Pictures for the sensitivity of a part. */
 const SENSITIVITY_PICTURES = 128;
-/** First limit of the predicted sum, relative to the real one, and the factor by which it moves until the border lies between two. */
-const STRIDE = 4;
+/** Factor by which the limit of the predicted sum moves where nothing better is known. */
+const STRIDE = 1.5;
+/** Accepted and refused limits that are nearer than this factor are not told apart. */
+const CLOSE = 1.1;
+/** A measured divergence moves the limit at most by so much. */
+const SHORTEST = 0.1;
 const ROUNDING = 1e-9;
 
 export interface Candidate {
@@ -64,9 +68,9 @@ export async function searchForms(options: SearchOptions): Promise<{ accepted: C
   const { artifact, parts, judge, reference, tolerance, onProgress } = options;
   const rated = await rate(options);
   const accepted: Candidate[] = [];
-  const seen = new Map<string, boolean>();
+  const seen = new Map<string, Attempted>();
   let evaluations = 0;
-  const attempt = async (limit: number): Promise<boolean> => {
+  const attempt = async (limit: number): Promise<Attempted> => {
     const positions = chooseForms(rated.map(({ ratings }) => ratings), limit);
     const key = positions.join();
     const known = seen.get(key);
@@ -79,23 +83,38 @@ export async function searchForms(options: SearchOptions): Promise<{ accepted: C
     const candidate = await judged(artifact, choices, judge);
     const within = isWithin(candidate.judgement, reference, tolerance);
     if (within) accepted.push(candidate);
-    seen.set(key, within);
-    return within;
+    const attempted = { within, divergence: candidate.judgement.divergence };
+    seen.set(key, attempted);
+    return attempted;
   };
-  await bisect(DIVERGENCE_PER_POINT * tolerance, attempt, () => evaluations < EVALUATIONS);
+  await approach(DIVERGENCE_PER_POINT * tolerance, attempt, () => evaluations < EVALUATIONS);
   return { accepted: accepted.sort((a, b) => a.bytes.length - b.bytes.length), evaluations };
 }
 
-/** Moves by strides until the border lies between an accepted and a refused limit, then halves the distance (of logarithms). */
-async function bisect(start: number, attempt: (limit: number) => Promise<boolean>, more: () => boolean): Promise<void> {
-  let low: number | null = null;
-  let high: number | null = null;
-  let limit = start;
-  // Choices are discrete: limits may give a choice that is known, which costs nothing but must not go on for ever.
+/** What an attempt showed. */
+interface Attempted {
+  within: boolean;
+  divergence: number;
+}
+
+/**
+ * Starts where the prediction says that the whole divergence lies and corrects by what is measured. Accuracy on few pictures rises and
+ * falls with single ones, so a version that only it refuses moves the limit by one stride, not by half of all that is left.
+ */
+async function approach(target: number, attempt: (limit: number) => Promise<Attempted>, more: () => boolean): Promise<void> {
+  let refused: number | null = null;
+  let kept: number | null = null;
+  let limit = target;
+  // Choices are discrete: a limit may give a choice that is known, which costs nothing but must not go on for ever.
   for (let round = 0; round < 4 * EVALUATIONS && more(); round++) {
-    if (await attempt(limit)) low = limit;
-    else high = limit;
-    limit = low === null ? limit / STRIDE : high === null ? limit * STRIDE : Math.sqrt(low * high);
+    const { within, divergence } = await attempt(limit);
+    if (within) kept = limit;
+    else refused = limit;
+    if (kept !== null && refused !== null) {
+      if (refused < kept * CLOSE) return;
+      limit = Math.sqrt(kept * refused);
+    } else if (kept !== null) limit = kept * STRIDE;
+    else limit *= divergence > target ? Math.max(SHORTEST, Math.min(1 / CLOSE, target / divergence)) : 1 / STRIDE;
   }
 }
 
