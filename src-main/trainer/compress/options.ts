@@ -33,7 +33,7 @@ const LOSSY: Readonly<Record<Part['kind'], FormSpec[]>> = {
   small: [{ form: 'float16' }, { form: 'int8' }],
   head: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
 };
-const RANKS = [1, 2, 4, 8, 16, 32];
+const RANKS = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48];
 const FACTOR_SPECS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }];
 /** Quick and near enough: estimates compare forms, the file is packed well. */
 const ESTIMATE_LEVEL = 1;
