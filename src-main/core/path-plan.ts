@@ -31,11 +31,6 @@ export function pathEpochs(epochs: number, levels: number): PathEpochs {
   return { dense: total - levels * perLevel, perLevel, total };
 }
 
-/** The level that an epoch of a path belongs to; null in the dense part. @param epoch from 0 */
-export function levelOfEpoch(epoch: number, { dense, perLevel }: PathEpochs): number | null {
-  return epoch < dense ? null : Math.floor((epoch - dense) / perLevel);
-}
-
 /** λ of a path's weakest and strongest level, where a person has not chosen. See `defaultPathRange`. */
 export interface PathRange {
   from: number;

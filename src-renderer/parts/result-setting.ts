@@ -1,15 +1,26 @@
 /** @file What was asked for when a result was learnt, in a few words: λ, a budget, a level of a path, a rank. */
 import type { Budget } from '../../src-main/contract/budget.ts';
 import type { ComparePoint } from '../../src-main/contract/studio/compare.ts';
+import type { TaskDetail } from '../../src-main/contract/studio/library.ts';
 import type { TrainConfig } from '../../src-main/contract/training.ts';
 import { formatBytes, formatNumber, formatPercent } from '../format/units.ts';
 import { text } from '../text/index.ts';
 
 /** Empty for methods that have nothing to set, and for results that came from another library. */
-export function settingOf({ config, pathLevel }: Pick<ComparePoint, 'config' | 'pathLevel'>): string {
-  if (config === null) return '';
-  if (config.method === 'taps') return gateSetting(config, pathLevel);
-  return methodSetting(config);
+export function settingOf({ config, pathLevel, smaller }: Pick<ComparePoint, 'config' | 'pathLevel' | 'smaller'>): string {
+  const asked = config === null ? '' : config.method === 'taps' ? gateSetting(config, pathLevel) : methodSetting(config);
+  const form = smaller === null ? '' : smaller.encoding === 'auto' ? words.within(smaller.tolerance) : words.form(text.frontier.encodings[smaller.encoding]);
+  return [asked, form].filter((part) => part !== '').join(', ');
+}
+
+/** `TAPS, λ 0.3`: method and setting. */
+export function nameOf(point: Pick<ComparePoint, 'method' | 'config' | 'pathLevel' | 'smaller'>): string {
+  return [text.words.methods[point.method], settingOf(point)].filter((part) => part !== '').join(', ');
+}
+
+/** Of a result in a task's own list. */
+export function settingOfDelta(delta: TaskDetail['deltas'][number], runs: TaskDetail['runs']): string {
+  return settingOf({ ...delta, config: runs.find(({ id }) => id === delta.runId)?.config ?? null });
 }
 
 const words = text.frontier.settings;

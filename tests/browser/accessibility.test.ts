@@ -45,7 +45,7 @@ for (const theme of ['light', 'dark'] as const) {
       await the().ask('settings.change', { theme, welcomed: true });
       await the().ask('draft.save', { step: 'images', baseId, name: 'Draft', source: { kind: 'sample', id: 'drawings' }, seed: 0, validation: 0.15, test: 0.15, excluded: [], config: trainConfigSchema.parse({ method: 'taps' }) });
       const page = await the().page(width, height);
-      const screens = ['/library', '/training', `/run/${runId}`, `/task/${taskId}`, `/task/${taskId}/train`, `/task/${taskId}/export`, `/task/${taskId}/about`, `/base/${baseId}`, '/compare', '/settings'];
+      const screens = ['/library', '/training', `/run/${runId}`, `/task/${taskId}`, `/task/${taskId}/frontier`, `/task/${taskId}/train`, `/task/${taskId}/export`, `/task/${taskId}/about`, `/base/${baseId}`, '/compare', '/settings'];
       for (const path of screens) {
         await goTo(page, path);
         await page.waitForTimeout(300);

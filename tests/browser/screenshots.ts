@@ -103,6 +103,13 @@ for (const theme of THEMES) {
     await shoot(page, 'result', theme, width);
     await page.getByRole('heading', { name: 'Mistakes' }).evaluate((heading) => heading.scrollIntoView({ block: 'start' }));
     await shoot(page, 'mistakes', theme, width);
+    await goTo(page, `/task/${first}/frontier`);
+    await page.getByRole('slider', { name: 'Preference' }).waitFor();
+    await shoot(page, 'frontier', theme, width);
+    await goTo(page, `/task/${first}/train`);
+    await page.getByRole('radio', { name: /^Budget/ }).click();
+    await page.getByText(/This task takes from/).waitFor();
+    await shoot(page, 'budget', theme, width);
     await goTo(page, '/compare');
     await shoot(page, 'compare', theme, width);
     await page.getByRole('heading', { name: /^Layers by tasks/ }).evaluate((heading) => heading.scrollIntoView({ block: 'start' }));

@@ -15,7 +15,7 @@ function point(taskName: string, change: Partial<ComparePoint> & { openNames?: s
   return {
     deltaId: `${taskName}-${rest.method ?? 'taps'}`, runId: 'r', taskId: taskName, taskName, baseId: 'base', baseName: 'resnet', method: 'taps', testAccuracy: 0.8, validationAccuracy: 0.8,
     layersOpen: openNames.length, layersTotal: 3, parameters: 1, bytes: 100, fullCopyBytes: 1000, shareOfFullCopy: 0.1, seconds: 1, config: trainConfigSchema.parse({ method: 'taps' }),
-    layers: LAYERS.map((layer) => ({ ...layer, score: openNames.includes(layer.name) ? 0.2 : 0, open: openNames.includes(layer.name) })), pathLevel: null, isCurrent: true, createdAt: 1, ...rest,
+    layers: LAYERS.map((layer) => ({ ...layer, score: openNames.includes(layer.name) ? 0.2 : 0, open: openNames.includes(layer.name) })), pathLevel: null, smaller: null, isCurrent: true, createdAt: 1, ...rest,
   };
 }
 const BASES = [{ id: 'base', name: 'resnet', bytes: 950, layers: LAYERS }, { id: 'other', name: 'vit', bytes: 5000, layers: LAYERS }];

@@ -1,5 +1,6 @@
 /** @file Contract: all results of chosen tasks side by side. */
 import { z } from 'zod';
+import type { Encoding } from '../compression.ts';
 import type { LayerState, MethodId, TrainConfig } from '../training.ts';
 import { answer, idSchema, request } from './common.ts';
 
@@ -27,6 +28,8 @@ export interface ComparePoint {
   layers: LayerState[];
   /** Of a path: from 0, the weakest penalty. null for any other run. */
   pathLevel: number | null;
+  /** How it was made smaller from another result; null for what was learnt. */
+  smaller: { encoding: Encoding; tolerance: number } | null;
   isCurrent: boolean;
   createdAt: number;
 }

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { BaseRecord, DeltaRecord, RunRecord } from '../records.ts';
 import type { MethodId } from '../training.ts';
+import type { ComparePoint } from './compare.ts';
 import { answer, EMPTY, idSchema, nameSchema, notesSchema, operationIdSchema, request, tagsSchema, tokenSchema } from './common.ts';
 
 export interface BaseCard {
@@ -80,7 +81,7 @@ export interface TaskDetail {
   versions: DatasetVersion[];
   /** Oldest first, without epochs (see `run.show`). */
   runs: (Omit<RunRecord, 'metrics' | 'folder'> & { epochsDone: number; datasetId: string | null })[];
-  deltas: (DeltaCard & Pick<DeltaRecord, 'layers' | 'runId' | 'parameters'>)[];
+  deltas: (DeltaCard & Pick<DeltaRecord, 'layers' | 'runId' | 'parameters' | 'pathLevel'> & Pick<ComparePoint, 'smaller'>)[];
   fullCopyBytes: number;
 }
 

@@ -1,5 +1,6 @@
 /** @file Contract: what a learnt task knows and gets wrong, and trying it on new pictures. */
 import { z } from 'zod';
+import { ENCODINGS, toleranceSchema } from '../compression.ts';
 import type { Evaluation, LayerState, MethodId } from '../training.ts';
 import { answer, idSchema, operationIdSchema, request, tokenSchema } from './common.ts';
 import type { DeltaCard } from './library.ts';
@@ -47,10 +48,23 @@ export interface PicturePrediction {
   scores: { className: string; probability: number }[];
 }
 
+export interface CompressView {
+  delta: DeltaCard;
+  bytesBefore: number;
+  /** Of the result it was made from and of the new one, 0..1. */
+  validationBefore: number;
+  validationAfter: number;
+}
+
 export const RESULT_REQUESTS = {
   'result.show': request(z.strictObject({ deltaId: idSchema }), answer<ResultView>()),
   /** Every test picture with what the task says of it; computed once per result, then remembered. */
   'result.judge': request(z.strictObject({ deltaId: idSchema, operationId: operationIdSchema }), answer<JudgedImage[]>()),
+  /**
+   * Stores the result in fewer bytes, as a result of its own beside it; what is in use stays in use. `auto` keeps within `tolerance`
+   * points of validation accuracy.
+   */
+  'result.compress': request(z.strictObject({ deltaId: idSchema, encoding: z.enum(ENCODINGS), tolerance: toleranceSchema, operationId: operationIdSchema }), answer<CompressView>()),
   'predict.pictures': request(
     z.strictObject({ taskId: idSchema, deltaId: idSchema.nullable(), files: z.array(tokenSchema).min(1).max(64), operationId: operationIdSchema }),
     answer<{ predictions: PicturePrediction[]; unreadable: { name: string; reason: string }[] }>(),

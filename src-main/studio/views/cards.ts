@@ -1,5 +1,6 @@
 /** @file Bases, tasks and results as cards. Reads the library; computes sums and shares only. */
 import type { BaseRecord, DeltaRecord, TaskRecord } from '../../contract/records.ts';
+import type { ComparePoint } from '../../contract/studio/compare.ts';
 import type { BaseCard, DeltaCard, TaskCard } from '../../contract/studio/library.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import type { LibrarySession } from '../library-session.ts';
@@ -26,6 +27,11 @@ export function baseBytes({ graph, weights }: BaseRecord): number {
 export function deltaCard(delta: DeltaRecord, fullBytes: number): DeltaCard {
   const { id, method, testAccuracy, layersOpen, layersTotal, blob, createdAt } = delta;
   return { id, method, testAccuracy, layersOpen, layersTotal, bytes: blob.bytes, shareOfFullCopy: blob.bytes / fullBytes, createdAt };
+}
+
+/** How a result was made from another one; null for what was learnt. */
+export function smallerOf({ compression }: Pick<DeltaRecord, 'compression'>): ComparePoint['smaller'] {
+  return compression === null ? null : { encoding: compression.encoding, tolerance: compression.tolerance };
 }
 
 export function taskCard(session: LibrarySession, task: TaskRecord): TaskCard {

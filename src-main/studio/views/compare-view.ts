@@ -3,7 +3,7 @@ import type { BaseRecord, TaskRecord } from '../../contract/records.ts';
 import type { ComparePoint, CompareView } from '../../contract/studio/compare.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import type { LibrarySession } from '../library-session.ts';
-import { baseBytes, layersOf } from './cards.ts';
+import { baseBytes, layersOf, smallerOf } from './cards.ts';
 
 /** @param taskIds all tasks when empty @throws TapsError `not-found` */
 export function compareView(session: LibrarySession, taskIds: readonly string[]): CompareView {
@@ -45,6 +45,7 @@ function pointsOf(session: LibrarySession, task: TaskRecord, base: BaseRecord): 
       config: run?.config ?? null,
       layers: delta.layers,
       pathLevel: delta.pathLevel,
+      smaller: smallerOf(delta),
       isCurrent: delta.id === task.currentDeltaId,
       createdAt: delta.createdAt,
     };

@@ -4,7 +4,7 @@ import { volumeOf } from '../../platform/storage-error.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import { versionOf } from '../datasets.ts';
 import type { LibrarySession } from '../library-session.ts';
-import { baseCard, deltaCard, layersOf, taskCard } from './cards.ts';
+import { baseCard, deltaCard, layersOf, smallerOf, taskCard } from './cards.ts';
 
 export function overview(session: LibrarySession): LibraryOverview {
   const { library } = session;
@@ -38,7 +38,7 @@ export function taskDetail(session: LibrarySession, id: string): TaskDetail {
       .runs(task.id)
       .reverse()
       .map(({ folder: _private, ...run }) => ({ ...run, status: queue.statusOf({ ...run, folder: _private }), result: run.result === null ? null : { ...run.result, epochs: [] } })),
-    deltas: session.deltas(task.id).map((delta) => ({ ...deltaCard(delta, fullBytes), layers: delta.layers, runId: delta.runId, parameters: delta.parameters })),
+    deltas: session.deltas(task.id).map((delta) => ({ ...deltaCard(delta, fullBytes), layers: delta.layers, runId: delta.runId, parameters: delta.parameters, pathLevel: delta.pathLevel, smaller: smallerOf(delta) })),
     fullCopyBytes: fullBytes,
   };
 }

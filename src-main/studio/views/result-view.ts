@@ -1,4 +1,5 @@
 /** @file One stored result with what it got right and wrong. */
+import type { DeltaRecord } from '../../contract/records.ts';
 import type { ResultView } from '../../contract/studio/results.ts';
 import type { TrainResult } from '../../contract/training.ts';
 import { classScores } from '../../core/class-report.ts';
@@ -6,8 +7,9 @@ import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import type { LibrarySession } from '../library-session.ts';
 import { deltaCard } from './cards.ts';
 
-/** Of a path, every level was measured by itself. */
-function measuredOf(result: TrainResult | null, pathLevel: number | null): Pick<TrainResult, 'validation' | 'test'> | null {
+/** Smaller forms and levels of a path were measured by themselves. */
+function measuredOf(result: TrainResult | null, { compression, pathLevel }: Pick<DeltaRecord, 'compression' | 'pathLevel'>): Pick<TrainResult, 'validation' | 'test'> | null {
+  if (compression !== null) return { validation: compression.validationAfter, test: compression.test };
   return pathLevel === null ? result : (result?.levels?.find(({ level }) => level === pathLevel) ?? null);
 }
 
@@ -17,7 +19,7 @@ export function resultView(session: LibrarySession, deltaId: string): ResultView
   const delta = library.deltas.get(deltaId);
   const task = session.task(delta.taskId);
   const run = delta.runId === null ? null : library.runs.get(delta.runId);
-  const measured = measuredOf(run?.result ?? null, delta.pathLevel);
+  const measured = measuredOf(run?.result ?? null, delta);
   return {
     delta: deltaCard(delta, fullCopyBytes(library.bases.get(delta.baseId), task.classNames.length)),
     taskId: task.id,

@@ -128,9 +128,16 @@ function meanOverlap(open: readonly (readonly boolean[])[], columns: number): nu
 
 export type SortKey = 'taskName' | 'method' | 'testAccuracy' | 'layersOpen' | 'bytes' | 'shareOfFullCopy' | 'seconds' | 'lambda' | 'createdAt';
 
+/** λ that a result was learnt with, of a path that of its level; null where there was none or where it was adapted to a budget. */
+export function lambdaOf({ method, config, pathLevel }: Pick<ComparePoint, 'method' | 'config' | 'pathLevel'>): number | null {
+  if (method !== 'taps' || config === null) return null;
+  if (config.path !== undefined) return pathLevel === null ? null : (config.path.lambdas[pathLevel] ?? null);
+  return config.budget === undefined ? config.lambda : null;
+}
+
 /** What is not known comes last in both directions. */
 export function sortPoints(points: readonly ComparePoint[], key: SortKey, descending: boolean): ComparePoint[] {
-  const valueOf = (point: ComparePoint): number | string | null => (key === 'lambda' ? (point.method === 'taps' ? (point.config?.lambda ?? null) : null) : point[key]);
+  const valueOf = (point: ComparePoint): number | string | null => (key === 'lambda' ? lambdaOf(point) : point[key]);
   return points.toSorted((a, b) => {
     const left = valueOf(a);
     const right = valueOf(b);

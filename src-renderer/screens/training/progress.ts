@@ -7,3 +7,9 @@ export function shareOf({ stage, progress, decoded }: Pick<RunView, 'stage' | 'p
   if (progress === null || progress.steps === 0) return null;
   return progress.step / progress.steps;
 }
+
+/** Where a run is with one level of its path. @param epochsDone epochs with figures */
+export function stateOfLevel({ from, to }: { from: number; to: number }, epochsDone: number, ended: boolean): 'waiting' | 'now' | 'done' {
+  if (epochsDone >= to) return 'done';
+  return epochsDone >= from && !ended ? 'now' : 'waiting';
+}

@@ -9,6 +9,8 @@ export type Goal = (typeof GOALS)[number];
 
 export const DEFAULT_LEVELS = 8;
 const DEFAULT_SHARE = 0.2;
+const LEAST_RATE = 1e-9;
+const MOST_MOMENTUM = 0.9999;
 export const MOST_LEVELS = 64;
 export const FEWEST_LEVELS = 2;
 
@@ -23,10 +25,11 @@ export interface PathFacts {
   trainImages: number;
 }
 
-/** λ that fit learning rate and length, weak to strong. @param levels 2..64 */
+/** λ that fit learning rate and length, weak to strong; what is out of range, such as a number half typed, counts as its end. @param levels 2..64 */
 export function fittingPath(config: TrainConfig, levels: number, { gatedLayers, trainImages }: PathFacts): PathPlan {
-  const steps = Math.max(1, Math.floor(trainImages / (config.batchSize * config.accumulate)));
-  return pathPlan(levels, defaultPathRange(config, Math.max(1, gatedLayers), steps));
+  const steps = Math.max(1, Math.floor(trainImages / Math.max(1, config.batchSize * config.accumulate)));
+  const within = { ...config, learningRate: Math.max(LEAST_RATE, config.learningRate), momentum: Math.min(MOST_MOMENTUM, Math.max(0, config.momentum)) };
+  return pathPlan(levels, defaultPathRange(within, Math.max(1, gatedLayers), steps));
 }
 
 /** Changes `config` in place to what is asked for; what was asked for before is forgotten. */

@@ -42,6 +42,7 @@ export const compare = {
     bytes: 'Bytes',
     share: 'Of a copy',
     lambda: 'λ',
+    setting: 'Setting',
     seconds: 'Time',
     day: 'Made',
     choose: 'Compare',

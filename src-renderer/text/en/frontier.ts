@@ -1,4 +1,18 @@
 /** @file Words of the frontier of one task: accuracy against bytes, choosing between them. */
+import type { Encoding } from '../../../src-main/contract/compression.ts';
+
+const encodings: Record<Encoding, string> = {
+  auto: 'Smallest within the tolerance',
+  float32: 'full precision, packed',
+  float16: 'float16',
+  int8: '8 bits',
+  int4: '4 bits',
+  int3: '3 bits',
+  quinary: 'five values',
+  ternary: 'three values',
+  sign: '1 bit',
+};
+
 export const frontier = {
   scatterTitle: 'Accuracy against bytes',
   scatterHint: 'Every stored result of this task. Accuracy is that on validation pictures: the test is only for looking.',
@@ -16,6 +30,8 @@ export const frontier = {
     points: (points: number): string => `at most ${String(points)} ${points === 1 ? 'point' : 'points'} below full fine-tuning`,
     pattern: (pattern: 'last' | 'first' | 'random', size: string): string => `${pattern} layers, ${size}`,
     layers: (count: number): string => `${String(count)} named ${count === 1 ? 'layer' : 'layers'}`,
+    within: (points: number): string => `made smaller within ${String(points)} ${points === 1 ? 'point' : 'points'}`,
+    form: (form: string): string => `stored as ${form}`,
     rank: (rank: number): string => `rank ${String(rank)}`,
   },
   choiceTitle: 'What matters to you?',
@@ -36,12 +52,19 @@ export const frontier = {
   best: 'best',
   pointsBelow: (points: string): string => `${points} points`,
   now: 'in use',
-  useRow: (what: string): string => `Use ${what}`,
+  useRow: (what: string): string => `Use this one: ${what}`,
   unmeasured: (count: number): string => (count === 1 ? '1 result was never measured on validation pictures and is not shown.' : `${String(count)} results were never measured on validation pictures and are not shown.`),
   emptyTitle: 'Nothing on the frontier yet',
   emptyHint: 'Learn this task with more than one method, or run a path: one run that leaves a result for every size.',
   oneTitle: 'One result is a point, not a frontier.',
   oneHint: 'Full fine-tuning and a linear probe show its ends; a path fills what is between.',
   learnMore: 'Learn another way',
-  runPath: 'Run a path',
+  encodings,
+  makeSmaller: 'Make smaller',
+  smallerHint: 'Stores this result in fewer bytes, as a new one beside it. The form of each layer is chosen on validation pictures.',
+  form: 'Form',
+  tolerance: 'Points of accuracy that may be lost',
+  wrongTolerance: 'Give a number from 0 to 100.',
+  startSmaller: 'Make it smaller',
+  smallerDone: (before: string, after: string): string => `${before} became ${after}: a new result on the frontier`,
 };

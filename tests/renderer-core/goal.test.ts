@@ -1,0 +1,77 @@
+/** @file What TAPS is asked for: settings and back, budgets that cannot be held, paths that fit the run. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { trainConfigSchema } from '../../src-main/contract/training.ts';
+import { fewestPathEpochs, pathEpochs } from '../../src-main/core/path-plan.ts';
+import { budgetEntry, budgetFrom, DEFAULT_LEVELS, fittingPath, goalOf, GOALS, judgeBudget, leastShare, limitBytes, missingEpochs, setGoal } from '../../src-renderer/screens/tune/goal.ts';
+
+const FACTS = { gatedLayers: 15, trainImages: 240 };
+const BOUNDS = { leastBytes: 22_856, mostBytes: 1_584_459, fullCopyBytes: 1_574_700 };
+const fresh = (): ReturnType<typeof trainConfigSchema.parse> => trainConfigSchema.parse({ method: 'taps' });
+
+test('every goal makes settings that a run accepts, and is recognised again; changing it leaves nothing behind', () => {
+  for (const goal of GOALS) {
+    const config = fresh();
+    for (const before of GOALS) setGoal(config, before, FACTS);
+    setGoal(config, goal, FACTS);
+    assert.equal(goalOf(config), goal);
+    assert.ok(trainConfigSchema.safeParse(config).success);
+    assert.equal(config.budget !== undefined && config.path !== undefined, false);
+  }
+});
+
+test('a path fits any rates and lengths that a person may type, half-typed ones too', () => {
+  const rates = fc.record({ learningRate: fc.double({ min: -1, max: 200, noNaN: true }), momentum: fc.double({ min: 0, max: 1, noNaN: true }), batchSize: fc.integer({ min: 0, max: 5000 }) });
+  fc.assert(
+    fc.property(rates, fc.integer({ min: 2, max: 64 }), fc.integer({ min: 0, max: 100_000 }), (change, levels, trainImages) => {
+      const path = fittingPath({ ...fresh(), ...change }, levels, { gatedLayers: 53, trainImages });
+      assert.equal(path.lambdas.length, levels);
+      assert.ok(trainConfigSchema.safeParse({ method: 'taps', path }).success, JSON.stringify(path));
+    }),
+  );
+});
+
+test('budgets are read as they are written', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 10_000_000_000 }), (bytes) => {
+      const { value, unit } = budgetEntry({ kind: 'bytes', bytes, bitsPerWeight: 32 });
+      const read = budgetFrom(value, unit, 0);
+      assert.ok(read?.kind === 'bytes' && Math.abs(read.bytes - bytes) <= 1);
+    }),
+  );
+  assert.deepEqual(budgetFrom(3, 'share', 0), { kind: 'share', share: 0.03, bitsPerWeight: 32 });
+  assert.deepEqual(budgetFrom(0.5, 'points', 0.83), { kind: 'accuracy', points: 0.5, reference: 0.83 });
+  for (const [value, unit] of [[0, 'share'], [101, 'share'], [-1, 'points'], [101, 'points'], [0, 'kB'], [-3, 'MB'], [Number.NaN, 'kB'], [1e300, 'MB']] as const) assert.equal(budgetFrom(value, unit, 0), null, `${String(value)} ${unit}`);
+});
+
+test('what cannot be held, what holds by itself; the least share that is named can be held', () => {
+  const bytes = (limit: number) => ({ kind: 'bytes', bytes: limit, bitsPerWeight: 32 }) as const;
+  assert.equal(judgeBudget(bytes(22_855), BOUNDS), 'impossible');
+  assert.equal(judgeBudget(bytes(22_856), BOUNDS), 'fine');
+  assert.equal(judgeBudget(bytes(1_584_459), BOUNDS), 'loose');
+  assert.equal(judgeBudget({ kind: 'accuracy', points: 0, reference: 1 }, BOUNDS), 'fine');
+  assert.equal(limitBytes({ kind: 'share', share: 0.5, bitsPerWeight: 32 }, BOUNDS), 787_350);
+  assert.equal(leastShare(BOUNDS), 0.015);
+  fc.assert(
+    fc.property(fc.integer({ min: 100, max: 1e6 }), fc.integer({ min: 1_000_001, max: 1e9 }), (leastBytes, fullCopyBytes) => {
+      const bounds = { leastBytes, fullCopyBytes, mostBytes: 2 * fullCopyBytes };
+      assert.notEqual(judgeBudget({ kind: 'share', share: leastShare(bounds), bitsPerWeight: 32 }, bounds), 'impossible');
+    }),
+  );
+});
+
+test('epochs of a path: what is refused is exactly what has not one epoch per level; levels lie end to end', () => {
+  for (let levels = 2; levels <= 64; levels++) {
+    const fewest = fewestPathEpochs(levels);
+    const split = pathEpochs(fewest, levels);
+    assert.ok(split.dense >= 1 && split.perLevel >= 1);
+    assert.equal(split.dense + levels * split.perLevel, split.total);
+    if (fewest > 1) assert.throws(() => pathEpochs(fewest - 1, levels), /at least/);
+    const lambdas = Array.from({ length: levels }, (_, level) => level + 1);
+    assert.equal(missingEpochs({ epochs: fewest, path: { lambdas } }), null);
+    if (fewest > 1) assert.equal(missingEpochs({ epochs: fewest - 1, path: { lambdas } }), fewest);
+  }
+  assert.equal(missingEpochs(fresh()), null);
+  assert.equal(DEFAULT_LEVELS, 8);
+});
