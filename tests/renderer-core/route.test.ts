@@ -21,8 +21,10 @@ test('progress is unknown while loading, and that of decoding before it', () => 
 });
 
 test('numbers as text', () => {
-  assert.deepEqual([0, 999, 999_500, 1_590_000, 94_400_000].map(formatBytes), ['0 B', '999 B', '1.00 MB', '1.59 MB', '94.4 MB']);
-  assert.deepEqual([5, 65, 3725].map(formatDuration), ['5 s', '1 min 05 s', '1 h 02 min']);
+  // Numbers and units are joined by a space that does not break.
+  const plain = (words: string): string => words.replaceAll('\u00a0', ' ');
+  assert.deepEqual([0, 999, 999_500, 1_590_000, 94_400_000].map(formatBytes).map(plain), ['0 B', '999 B', '1.00 MB', '1.59 MB', '94.4 MB']);
+  assert.deepEqual([5, 65, 3725].map(formatDuration).map(plain), ['5 s', '1 min 05 s', '1 h 02 min']);
   assert.equal(formatDuration(null), '–');
   assert.equal(formatPercent(0.8333), '83.3%');
   assert.deepEqual([0, 0.05, 1234.5, 1e-5, Number.NaN].map(formatNumber), ['0', '0.05', '1230', '1.0e-5', '–']);
