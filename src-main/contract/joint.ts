@@ -14,8 +14,8 @@ export type JointVariant = (typeof JOINT_VARIANTS)[number];
 /** What determines a joint run besides base, datasets and their order. */
 export const jointConfigSchema = z.strictObject({
   variant: z.enum(JOINT_VARIANTS).default('exact'),
-  /** Of every task, method `taps`, without budget, path and accumulation. In `two-stage`: of the second stage. */
-  train: trainConfigSchema.refine(({ method, accumulate, budget, path }) => method === 'taps' && accumulate === 1 && budget === undefined && path === undefined, 'must be plain TAPS'),
+  /** Of every task, method `taps`, without budget, path, accumulation and confidence in pictures. In `two-stage`: of the second stage. */
+  train: trainConfigSchema.refine((train) => train.method === 'taps' && train.accumulate === 1 && train.budget === undefined && train.path === undefined && !train.sampleConfidence, 'must be plain TAPS'),
   /** Step size of what all tasks move, at the start of its cosine; null means `train.learningRate`. 0 (only `exact`) leaves Δ at 0. */
   sharedLearningRate: z.number().min(0).max(100).nullable().default(null),
   /** `two-stage`: epochs of the first stage; null means `train.epochs`. */
