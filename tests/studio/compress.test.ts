@@ -44,7 +44,7 @@ test('cancelling leaves no result; wrong tolerances and unknown results are refu
   const refused = studio.refusal('result.compress', { deltaId: learnt, encoding: 'auto', tolerance: 0.5, operationId });
   while (!(await studio.ask('operation.cancel', { operationId })).found) await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal((await refused).code, 'cancelled');
-  assert.equal((await studio.refusal('result.compress', { deltaId: learnt, encoding: 'auto', tolerance: 101, operationId: operation() })).code, 'usage');
+  assert.equal((await studio.refusal('result.compress', { deltaId: learnt, encoding: 'auto', tolerance: 101, operationId: operation() })).code, 'invalid-config');
   assert.equal((await studio.refusal('result.compress', { deltaId: 'nothing', encoding: 'auto', tolerance: 1, operationId: operation() })).code, 'not-found');
   assert.equal((await studio.ask('task.show', { id: taskId })).deltas.length, before);
 });
