@@ -1,6 +1,7 @@
 /** @file Configuration, progress and result of a training run: shared by the command line, the trainer and the library. */
 import { z } from 'zod';
 import { budgetSchema, pathSchema } from './budget.ts';
+import { ENCODINGS, toleranceSchema } from './compression.ts';
 import type { FloatTensor } from './tensors.ts';
 import type { Preprocessing } from './preprocessing.ts';
 
@@ -69,6 +70,10 @@ export const trainConfigSchema = z.strictObject({
   /** Step size of log σ. Above 0..100. */
   confidenceRate: z.number().positive().max(100).default(0.2),
   augmentation: z.enum(['crop-flip', 'crop', 'flip', 'none']).default('crop-flip'),
+  /** After the run, its result is also stored in this form (contract/compression); the learnt one stays. Absent: not. */
+  encoding: z.enum(ENCODINGS).optional(),
+  /** Of `auto`: points of validation accuracy that may be lost. 0..100; absent means 0.5. */
+  tolerance: toleranceSchema.optional(),
   /** CPU threads; 0 means all cores. */
   threads: z.number().int().min(0).max(256).default(0),
 });

@@ -1,4 +1,5 @@
 /** @file Use-case: what each way of learning each task costs and brings. Pure reading of the library. */
+import type { Encoding } from '../contract/compression.ts';
 import type { BaseRecord, DeltaRecord, TaskRecord } from '../contract/records.ts';
 import { METHODS, type MethodId } from '../contract/training.ts';
 import type { Library } from './open-library.ts';
@@ -6,6 +7,8 @@ import type { Library } from './open-library.ts';
 export interface ComparisonRow {
   task: string;
   method: MethodId;
+  /** How it was made smaller; absent for a result as it was learnt. */
+  encoding?: Encoding;
   /** Fraction 0..1; null for an unpacked task that was never measured. */
   testAccuracy: number | null;
   layersTuned: number;
@@ -20,11 +23,13 @@ export interface ComparisonRow {
 
 export interface ComparisonTotal {
   method: MethodId;
+  /** Of smaller forms; absent for results as they were learnt. */
+  encoded?: true;
   /** Tasks that have been learnt with this method. */
   tasks: number;
   /** Mean over those tasks; null when none was measured. */
   meanTestAccuracy: number | null;
-  /** These tasks' files, with their bases; without them for full fine-tuning, whose results replace every weight. */
+  /** These tasks' files, with their bases; without them for full fine-tuning as it was learnt, whose results replace every weight. */
   bytes: number;
   /** Whether `bytes` includes the bases. */
   withBase: boolean;
@@ -48,7 +53,7 @@ export function fullCopyBytes(base: BaseRecord, classes: number): number {
 }
 
 /**
- * Newest result of every task and method.
+ * Newest result of every task and method, as it was learnt and in its newest smaller form.
  * @param taskNames all tasks when empty
  * @throws TapsError `not-found`
  */
@@ -56,7 +61,7 @@ export function compareTasks(library: Library, taskNames: readonly string[]): Co
   const tasks = taskNames.length === 0 ? library.tasks.list() : taskNames.map((name) => library.tasks.get(name));
   const bases = new Map(library.bases.list().map((base) => [base.id, base]));
   const rows: ComparisonRow[] = [];
-  const perMethod = new Map<MethodId, { row: ComparisonRow; base: BaseRecord; fullBytes: number }[]>();
+  const groups = new Map<string, Entry[]>();
   for (const task of tasks) {
     const base = bases.get(task.baseId);
     if (base === undefined) continue;
@@ -64,26 +69,40 @@ export function compareTasks(library: Library, taskNames: readonly string[]): Co
     for (const delta of newestPerMethod(library.deltas.list(task.id))) {
       const row = rowOf(task, delta, fullBytes);
       rows.push(row);
-      perMethod.set(delta.method, [...(perMethod.get(delta.method) ?? []), { row, base, fullBytes }]);
+      groups.set(groupOf(delta), [...(groups.get(groupOf(delta)) ?? []), { row, base, fullBytes }]);
     }
   }
-  const totals = METHODS.flatMap((method) => {
-    const entries = perMethod.get(method);
-    return entries === undefined ? [] : [totalOf(method, entries)];
+  const totals = GROUPS.flatMap(({ method, encoded, key }) => {
+    const entries = groups.get(key);
+    return entries === undefined ? [] : [totalOf(method, encoded, entries)];
   });
   return { rows, totals };
 }
 
+interface Entry {
+  row: ComparisonRow;
+  base: BaseRecord;
+  fullBytes: number;
+}
+
+/** In the order of the table. */
+const GROUPS = METHODS.flatMap((method) => [false, true].map((encoded) => ({ method, encoded, key: `${method} ${String(encoded)}` })));
+
+function groupOf({ method, compression }: DeltaRecord): string {
+  return `${method} ${String(compression !== null)}`;
+}
+
 function newestPerMethod(deltas: readonly DeltaRecord[]): DeltaRecord[] {
-  const newest = new Map<MethodId, DeltaRecord>();
-  for (const delta of deltas) newest.set(delta.method, delta);
-  return METHODS.flatMap((method) => newest.get(method) ?? []);
+  const newest = new Map<string, DeltaRecord>();
+  for (const delta of deltas) newest.set(groupOf(delta), delta);
+  return GROUPS.flatMap(({ key }) => newest.get(key) ?? []);
 }
 
 function rowOf(task: TaskRecord, delta: DeltaRecord, fullBytes: number): ComparisonRow {
   return {
     task: task.name,
     method: delta.method,
+    ...(delta.compression === null ? {} : { encoding: delta.compression.encoding }),
     testAccuracy: delta.testAccuracy,
     layersTuned: delta.layersOpen,
     layersTotal: delta.layersTotal,
@@ -93,15 +112,17 @@ function rowOf(task: TaskRecord, delta: DeltaRecord, fullBytes: number): Compari
   };
 }
 
-function totalOf(method: MethodId, entries: readonly { row: ComparisonRow; base: BaseRecord; fullBytes: number }[]): ComparisonTotal {
+function totalOf(method: MethodId, encoded: boolean, entries: readonly Entry[]): ComparisonTotal {
   const measured = entries.flatMap(({ row }) => row.testAccuracy ?? []);
   const basesUsed = [...new Map(entries.map(({ base }) => [base.id, base])).values()];
   // A derived base may share its graph's file with the one it comes from.
   const baseFiles = new Map(basesUsed.flatMap(({ graph, weights }) => [graph, weights]).map(({ sha256, bytes }) => [sha256, bytes]));
   const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
-  const withBase = method !== 'full-fine-tuning';
+  // Smaller forms are differences from the base.
+  const withBase = method !== 'full-fine-tuning' || encoded;
   return {
     method,
+    ...(encoded ? { encoded } : {}),
     withBase,
     bases: basesUsed.length,
     derivedBases: basesUsed.flatMap(({ name, lineage }) => (lineage === undefined ? [] : [name])).sort(),

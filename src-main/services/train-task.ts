@@ -1,6 +1,7 @@
 /** @file Use-case: learn a task. Prepares the pictures, runs the trainer child, stores what it learnt. */
 import { existsSync, readdirSync } from 'node:fs';
-import { TapsError, envelopeOf } from '../contract/errors.ts';
+import { DEFAULT_TOLERANCE } from '../contract/compression.ts';
+import { TapsError, envelopeOf, type ErrorEnvelope } from '../contract/errors.ts';
 import type { QuarantinedImage } from '../contract/dataset.ts';
 import type { BaseRecord, DeltaRecord, RunRecord, TaskRecord } from '../contract/records.ts';
 import type { TrainerEvent } from '../contract/trainer-protocol.ts';
@@ -8,6 +9,7 @@ import type { MethodId, TrainConfig, TrainResult } from '../contract/training.ts
 import type { NewDelta } from '../library/deltas.ts';
 import { requireSpace } from '../platform/require-space.ts';
 import { TrainerClient } from '../supervisor/trainer-client.ts';
+import { compressTask } from './compress-task.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
 import type { TrainControl } from './train-control.ts';
@@ -33,7 +35,10 @@ export interface TrainTaskOptions {
 export interface TrainTaskOutcome {
   task: TaskRecord;
   run: RunRecord;
+  /** What was learnt. */
   delta: DeltaRecord;
+  /** The smaller form of it that `config.encoding` asked for, or why there is none; absent when none was asked for. */
+  smaller?: DeltaRecord | ErrorEnvelope;
   result: TrainResult;
   quarantined: QuarantinedImage[];
 }
@@ -44,13 +49,26 @@ export interface TrainTaskOutcome {
  */
 export async function trainTask(library: Library, options: TrainTaskOptions): Promise<TrainTaskOutcome> {
   const existing = options.resume ?? options.queued;
-  if (existing === undefined) return learn(library, options, await prepareRun(library, options, undefined), undefined);
+  if (existing === undefined) return withSmallerForm(library, options, await learn(library, options, await prepareRun(library, options, undefined), undefined));
   try {
     library.runs.setStatus(existing.id, 'running');
-    return await learn(library, options, await prepareRun(library, options, existing), existing);
+    return await withSmallerForm(library, options, await learn(library, options, await prepareRun(library, options, existing), existing));
   } catch (error) {
     if (library.runs.get(existing.id).status === 'running') recordEnd(library, existing.id, error);
     throw error;
+  }
+}
+
+/** The run is done and stored by now: a smaller form that fails takes nothing back. */
+async function withSmallerForm(library: Library, { onDecoded, signal }: TrainTaskOptions, outcome: TrainTaskOutcome): Promise<TrainTaskOutcome> {
+  const { task, run, delta } = outcome;
+  const { encoding, tolerance = DEFAULT_TOLERANCE, engine, threads } = run.config;
+  if (encoding === undefined) return outcome;
+  try {
+    const made = await compressTask(library, { task: task.id, method: null, deltaId: delta.id, encoding, tolerance, engine, threads, onDecoded, signal });
+    return { ...outcome, task: made.task, smaller: made.delta };
+  } catch (error) {
+    return { ...outcome, smaller: envelopeOf(error) };
   }
 }
 

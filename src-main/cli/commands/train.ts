@@ -92,7 +92,7 @@ function budgetLines(budget: TrainTaskOutcome['result']['budget']): string[] {
   return [`Budget: ${formatBytes(bytes)} of ${formatBytes(limitBytes)} (${formatPercent(bytes / limitBytes)}), λ went to ${String(Number(lambda.toPrecision(3)))}`];
 }
 
-function reportOutcome({ terminal }: CommandContext, { task, run, delta, result, quarantined }: TrainTaskOutcome): void {
+function reportOutcome({ terminal }: CommandContext, { task, run, delta, smaller, result, quarantined }: TrainTaskOutcome): void {
   for (const { path, reason } of quarantined) terminal.warn(`left out: ${path}: ${reason}`);
   for (const line of budgetLines(result.budget)) terminal.note(line);
   const parts = [
@@ -101,5 +101,7 @@ function reportOutcome({ terminal }: CommandContext, { task, run, delta, result,
     formatBytes(delta.blob.bytes),
     formatDuration(result.seconds),
   ];
-  terminal.result(`Learnt ${task.name} with ${wordOfMethod(delta.method)}: ${parts.join(', ')}`, { task, run, delta, result });
+  if (smaller !== undefined && 'code' in smaller) terminal.warn(`There is no smaller form: ${smaller.message} Make one with: taps compress ${task.name}`);
+  const stored = smaller === undefined || 'code' in smaller ? '' : `\nStored in ${formatBytes(smaller.blob.bytes)} too: test accuracy ${formatPercent(smaller.testAccuracy)}`;
+  terminal.result(`Learnt ${task.name} with ${wordOfMethod(delta.method)}: ${parts.join(', ')}${stored}`, { task, run, delta, result, ...(smaller === undefined ? {} : { smaller }) });
 }

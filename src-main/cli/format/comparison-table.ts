@@ -17,7 +17,7 @@ const COLUMNS: readonly Column[] = [
 export function comparisonTable({ rows, totals }: Comparison): string {
   const body: Row[] = rows.map((row) => [
     row.task,
-    row.method,
+    row.encoding === undefined ? row.method : `${row.method}, ${row.encoding}`,
     formatPercent(row.testAccuracy),
     `${row.layersTuned}/${row.layersTotal}`,
     formatCount(row.parameters),
@@ -26,7 +26,7 @@ export function comparisonTable({ rows, totals }: Comparison): string {
   ]);
   const sums: Row[] = totals.map((total) => [
     `${total.withBase ? `${total.bases === 1 ? 'base' : `${total.bases} bases`} + ` : ''}${total.tasks} ${total.tasks === 1 ? 'task' : 'tasks'}`,
-    total.method,
+    total.encoded === true ? `${total.method}, smaller` : total.method,
     total.meanTestAccuracy === null ? '–' : `mean ${formatPercent(total.meanTestAccuracy)}`,
     '',
     '',

@@ -4,6 +4,7 @@
  */
 import { Option, type Command } from 'commander';
 import { z } from 'zod';
+import { DEFAULT_TOLERANCE } from '../../contract/compression.ts';
 import { TapsError } from '../../contract/errors.ts';
 import { defaultsForBase } from '../../contract/training-defaults.ts';
 import { trainConfigSchema, type MethodId, type TrainConfig } from '../../contract/training.ts';
@@ -59,12 +60,14 @@ const TRAIN_OPTIONS: readonly TrainOption[] = [
   { flag: 'sample-confidence', value: '', key: 'sampleConfidence', help: 'learn how far to trust each training picture; finds wrong labels' },
   { flag: 'confidence-lr', value: 'rate', key: 'confidenceRate', help: 'learning rate of that trust' },
   { flag: 'augmentation', value: 'kind', key: 'augmentation', help: 'random changes of training images' },
+  { flag: 'encoding', value: 'form', key: 'encoding', help: 'afterwards store the result in fewer bytes too, as taps compress does' },
+  { flag: 'tolerance', value: 'points', key: 'tolerance', help: 'with --encoding auto: percentage points of validation accuracy that may be lost' },
   { flag: 'engine', value: 'name', key: 'engine', help: 'what computes (see taps doctor)' },
   { flag: 'threads', value: 'count', key: 'threads', help: 'CPU threads, 0 = all cores' },
 ];
 
-/** What help shows where the schema's default is null. */
-const NULL_DEFAULTS: Partial<Record<keyof TrainConfig, string>> = { scoreLearningRate: 'same as --lr', imageSize: "the base's own", layers: "the method's own", patternBytes: '--pattern-share' };
+/** What help shows where the schema has no default or null. */
+const NULL_DEFAULTS: Partial<Record<keyof TrainConfig, string>> = { scoreLearningRate: 'same as --lr', imageSize: "the base's own", layers: "the method's own", patternBytes: '--pattern-share', encoding: 'only as learnt', tolerance: String(DEFAULT_TOLERANCE) };
 
 interface PropertySchema {
   type?: string;
@@ -109,7 +112,7 @@ export function addTrainOptions(command: Command, except: readonly string[] = []
   for (const { flag, value, key, help } of TRAIN_OPTIONS) {
     if (except.includes(flag)) continue;
     const property = propertyOf(key);
-    const standard = property.default === null ? NULL_DEFAULTS[key] : String(property.default);
+    const standard = property.default === null || property.default === undefined ? NULL_DEFAULTS[key] : String(property.default);
     if (property.type === 'boolean') {
       command.addOption(new Option(`--${flag}`, help));
       continue;
