@@ -5,6 +5,7 @@ import type { Grant } from '../../../src-main/contract/studio/common.ts';
 import type { Draft, Inspection } from '../../../src-main/contract/studio/images.ts';
 import type { App } from '../../state/app.svelte.ts';
 import { Operation } from '../../state/operation.svelte.ts';
+import { judgeBudget } from '../tune/goal.ts';
 import type { TuneSubject } from '../tune/tune-subject.ts';
 
 export const STEPS = ['base', 'images', 'tune', 'train'] as const;
@@ -220,12 +221,22 @@ export class Wizard {
     this.keep();
   }
 
+  async #possible(baseId: string, { budget }: TrainConfig): Promise<boolean> {
+    if (budget === undefined || budget.kind === 'accuracy') return true;
+    return judgeBudget(budget, await this.app.studio.request('train.bounds', { baseId, classNames: this.inspection?.classes ?? [] })) !== 'impossible';
+  }
+
   /** Adds the task and starts its first run. The draft is done with. */
   async start(): Promise<void> {
     const { name, baseId, excluded, config } = $state.snapshot(this.draft);
     const inspectionId = this.inspection?.id;
     if (baseId === null || inspectionId === undefined) return;
     const run = await this.creating.run(async (operationId) => {
+      // A draft from another day may ask for what these pictures do not allow: said before there is a task.
+      if (!(await this.#possible(baseId, config))) {
+        this.draft.step = 'tune';
+        return undefined;
+      }
       const task = await this.app.studio.request('task.create', { name: name.trim(), baseId, inspectionId, excluded, operationId });
       return this.app.studio.request('run.start', { taskId: task.id, config });
     });
