@@ -10,7 +10,7 @@ import { maskedVector } from '../core/tall-masks.ts';
 import type { FormSpec } from './forms/form.ts';
 import { packTensors, unpackTensors } from './packed-tensors.ts';
 import { readSafetensors, writeSafetensors } from './safetensors.ts';
-import { decodeTaskFile, encodeTaskFile } from './task-file.ts';
+import { decodeTaskFile, encodeTaskFile, tensorsOf } from './task-file.ts';
 
 const SHARED = 'shared.';
 const MASK = 'tall.';
@@ -44,8 +44,7 @@ export function readSharedVector(bytes: Uint8Array): Map<string, FloatTensor> {
  */
 export function writeTallTask(own: TaskArtifact, masks: ReadonlyMap<string, Uint8Array>): Uint8Array {
   const { metadata } = readSafetensors(encodeTaskFile(own, () => HALF));
-  const rest = unpackTensors(readSafetensors(encodeTaskFile(own, () => ({ form: 'float32' }))).tensors);
-  const tensors = new Map<string, HostTensor>([...rest, ...[...masks].map(([name, bits]): [string, HostTensor] => [MASK + name, { dtype: 'uint8', shape: [bits.length], data: bits }])]);
+  const tensors = new Map<string, HostTensor>([...tensorsOf(own), ...[...masks].map(([name, bits]): [string, HostTensor] => [MASK + name, { dtype: 'uint8', shape: [bits.length], data: bits }])]);
   return writeSafetensors(packTensors(tensors, () => HALF), { ...metadata, 'taps.tall': 'task' });
 }
 
