@@ -11,7 +11,7 @@ const DIALOGS: Readonly<Record<FilePurpose, Pick<OpenDialogOptions, 'title' | 'f
   'images-folder': { kind: 'folder', title: 'Folder of pictures' },
   'images-file': { kind: 'file', title: 'Pictures', filters: [{ name: 'Archives and tables', extensions: ['zip', 'csv'] }] },
   pictures: { kind: 'file', title: 'Pictures', filters: [{ name: 'Pictures', extensions: PICTURES }] },
-  task: { kind: 'file', title: 'Take in a packed task', filters: [{ name: 'Packed tasks', extensions: ['taps'] }] },
+  task: { kind: 'file', title: 'Import a packed task', filters: [{ name: 'Packed tasks', extensions: ['taps'] }] },
   'task-folder': { kind: 'folder', title: 'Folder of a packed task' },
   'export-folder': { kind: 'folder', title: 'Where to save', make: true },
   'library-folder': { kind: 'folder', title: 'Folder of the library', make: true },

@@ -22,8 +22,8 @@ export function setMenu({ command, openTask, openLog, quit, recent }: MenuAction
       submenu: [
         item('New task', 'new-task', 'CmdOrCtrl+N'),
         item('Import base…', 'import-base', 'CmdOrCtrl+O'),
-        item('Take in a packed task…', 'import-task', 'CmdOrCtrl+Shift+O'),
-        item('Take in a task folder…', 'import-task-folder'),
+        item('Import task…', 'import-task', 'CmdOrCtrl+Shift+O'),
+        item('Import task folder…', 'import-task-folder'),
         { label: 'Open recent', enabled: recent.length > 0, submenu: recent.map(({ id, name }) => ({ label: name.replaceAll('&', '&&'), click: () => openTask(id) })) },
         { type: 'separator' },
         IS_MAC ? { role: 'close' } : { label: 'Quit', accelerator: 'CmdOrCtrl+Q', click: quit },

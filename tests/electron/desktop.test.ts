@@ -49,7 +49,7 @@ test('menu items and shortcuts reach the page; recent tasks and an About are the
     await listen(studio.page);
     const labels = await studio.app.evaluate(({ Menu }) => (Menu.getApplicationMenu()?.items ?? []).map(({ label, submenu }) => [label.replace('&', ''), ...(submenu?.items ?? []).map((item) => item.label)].join('|')));
     const all = labels.join('\n');
-    for (const label of ['New task', 'Import base…', 'Take in a packed task…', 'Open recent', 'Library', 'Training', 'Compare', 'Find in the library', 'Keyboard shortcuts', 'Show the log']) assert.ok(all.includes(label), `${label} in\n${all}`);
+    for (const label of ['New task', 'Import base…', 'Import task…', 'Open recent', 'Library', 'Training', 'Compare', 'Find in the library', 'Keyboard shortcuts', 'Show the log']) assert.ok(all.includes(label), `${label} in\n${all}`);
     await studio.app.evaluate(({ Menu }) => {
       const go = Menu.getApplicationMenu()?.items.flatMap(({ submenu }) => submenu?.items ?? []);
       go?.find(({ label }) => label === 'Compare')?.click();

@@ -44,7 +44,7 @@ export const library = {
   importing: 'Importing the base…',
   imported: (name: string): string => `Imported ${name}`,
   alreadyThere: (name: string): string => `The library has this base already: ${name}`,
-  takenIn: (name: string): string => `Took in ${name}`,
+  takenIn: (name: string): string => `Imported ${name}`,
   unknownDrop: (name: string): string => `${name} is nothing the studio can use`,
   unknownDropAdvice: 'Drop a folder, zip or CSV of pictures, an .onnx or model.json file, or a packed task (.taps).',
   importTitle: 'Import a base',

@@ -22,7 +22,7 @@ export const shell = {
   tryAgain: 'Try again',
   showFolder: 'Show the folder',
   dropTitle: 'Drop to add',
-  dropHint: 'Folders and archives of pictures start a new task, model files become bases, packed tasks (.taps) are taken in.',
+  dropHint: 'Folders and archives of pictures start a new task, model files become bases, packed tasks (.taps) join the library.',
   footer: (bytes: string, copies: string): string => `${bytes} stored, ${copies} as full copies`,
   free: (bytes: string): string => `${bytes} free`,
   shortcuts: 'Keyboard shortcuts',
