@@ -6,6 +6,7 @@ import type { FloatTensor } from '../../src-main/contract/tensors.ts';
 import { RandomStream } from '../../src-main/core/random.ts';
 import { decodeTensor, encodeTensor, formEntrySchema, formName, tensorLengths, type FormEntry, type FormSpec } from '../../src-main/formats/forms/form.ts';
 import { floatToHalf, halfToFloat, powerOfTwo, sharedExponent } from '../../src-main/formats/forms/half.ts';
+import { compress } from '../../src-main/formats/zstd.ts';
 import { largestPositions } from '../../src-main/formats/forms/sparse.ts';
 import { StreamReader, STREAMS, StreamWriter, type StreamName } from '../../src-main/formats/forms/streams.ts';
 
@@ -17,6 +18,7 @@ const SPECS: Record<string, FormSpec> = {
   int3: { form: 'int4', levels: 3 },
   quinary: { form: 'int4', levels: 2 },
   ternary: { form: 'int4', levels: 1 },
+  'int4 of a step': { form: 'int4', levels: 7, step: 0.8 },
   sign: { form: 'sign' },
   'sparse float16': { form: 'sparse', density: 0.25, values: 'float16' },
   'sparse int8': { form: 'sparse', density: 0.1, values: 'int8' },
@@ -177,6 +179,18 @@ describe('any finite numbers', () => {
       }
       assert.ok(searched < plain, `${String(levels)} levels: ${String(searched)} against ${String(plain)}`);
     }
+  });
+
+  test('steps of a fixed size take fewer packed bytes than few levels and lose less', () => {
+    const stream = new RandomStream(8, 'factors');
+    const tensor: FloatTensor = { shape: [8, 4096], data: Float32Array.from({ length: 8 * 4096 }, () => stream.normal()) };
+    const costOf = (spec: FormSpec): { bytes: number; error: number } => {
+      const bytes = compress(encode(tensor, spec).streams.get('codes4') ?? new Uint8Array()).length;
+      return { bytes, error: roundTrip(tensor, spec).reduce((sum, value, index) => sum + (value - (tensor.data[index] ?? 0)) ** 2, 0) };
+    };
+    const levels = costOf({ form: 'int4', levels: 3 });
+    const steps = costOf({ form: 'int4', levels: 7, step: 0.75 });
+    assert.ok(steps.bytes < levels.bytes && steps.error < 0.95 * levels.error, JSON.stringify({ levels, steps }));
   });
 
   test('sign keeps every sign and the mean magnitude of a row', () => {

@@ -15,7 +15,8 @@ export type FormSpec =
   | { form: 'float32' }
   | { form: 'float16' }
   | { form: 'int8' }
-  | { form: 'int4'; levels: 7 | 3 | 2 | 1 }
+  /** @param step scale in root mean squares of a row; without it the scale with the least squared error is searched */
+  | { form: 'int4'; levels: 7 | 3 | 2 | 1; step?: number }
   | { form: 'sign' }
   /** @param density fraction of the numbers that is kept, 0..1; at least one is */
   | { form: 'sparse'; density: number; values: SparseValues };
@@ -44,7 +45,7 @@ export function encodeTensor(tensor: FloatTensor, spec: FormSpec, out: StreamWri
     case 'int8':
       return encodeInt8(tensor, out);
     case 'int4':
-      return encodeInt4(tensor, spec.levels, out);
+      return encodeInt4(tensor, spec.levels, spec.step, out);
     case 'sign':
       return encodeSign(tensor, out);
     case 'sparse':

@@ -18,9 +18,9 @@ export interface Int4Entry {
 /** A nibble is code + 8, so that 0 stands for nothing but the place after the last code. */
 const OFFSET = 8;
 
-/** @param tensor finite */
-export function encodeInt4({ shape, data }: FloatTensor, levels: Int4Entry['levels'], out: StreamWriter): Int4Entry {
-  const { codes, scales } = quantise(data, shape, levels);
+/** @param tensor finite @param step see `quantise` */
+export function encodeInt4({ shape, data }: FloatTensor, levels: Int4Entry['levels'], step: number | undefined, out: StreamWriter): Int4Entry {
+  const { codes, scales } = quantise(data, shape, levels, step);
   const bytes = new Uint8Array(Math.ceil(codes.length / 2));
   codes.forEach((code, index) => {
     bytes[index >> 1] = (bytes[index >> 1] ?? 0) | ((code + OFFSET) << (4 * (index & 1)));

@@ -16,13 +16,19 @@ const ROUNDS = 8;
  * With 127 levels the scale of a row is largest / 127. With fewer, it is searched: codes for the scale, then the scale with the least
  * squared error for these codes, Σ|x|·|c| / Σc² (Lloyd's method), from two starts, in float64 and row-major order, so it is the same on every machine.
  * Codes are then rounded (half away from zero) for the scale as it is stored.
+ *
+ * With `step` the scale is that many root mean squares of the row: codes that are rarely large, which zstd makes small. For a given size
+ * of the packed codes this loses less than few levels do (Gish and Pierce, IEEE Trans. IT 1968: uniform steps and entropy coding).
  * @param data finite
  * @param levels 1, 2, 3, 7 or 127
  */
-export function quantise(data: Float32Array, shape: readonly number[], levels: number): Quantised {
+export function quantise(data: Float32Array, shape: readonly number[], levels: number, step?: number): Quantised {
   const { rows, columns } = rowsOf(shape);
   const wanted = new Float64Array(rows);
-  for (let row = 0; row < rows; row++) wanted[row] = scaleOf(data.subarray(row * columns, (row + 1) * columns), levels);
+  for (let row = 0; row < rows; row++) {
+    const own = data.subarray(row * columns, (row + 1) * columns);
+    wanted[row] = step === undefined ? scaleOf(own, levels) : steppedScale(own, levels, step);
+  }
   const scales = toScales(wanted);
   const codes = new Int8Array(data.length);
   for (let row = 0; row < rows; row++) {
@@ -49,11 +55,19 @@ function scaleOf(row: Float32Array, levels: number): number {
   return near.gain > far.gain ? near.scale : far.scale;
 }
 
+/** The codes follow from the step; the scale is then the best one for these codes. */
+function steppedScale(row: Float32Array, levels: number, step: number): number {
+  let squares = 0;
+  for (const value of row) squares += value * value;
+  const scale = step * Math.sqrt(squares / Math.max(1, row.length));
+  return scale === 0 ? 0 : searched(row, scale, levels, 1).scale;
+}
+
 /** @returns the scale and by how much it makes the squared error smaller than Σx² */
-function searched(row: Float32Array, start: number, levels: number): { scale: number; gain: number } {
+function searched(row: Float32Array, start: number, levels: number, rounds = ROUNDS): { scale: number; gain: number } {
   let scale = start;
   let gain = 0;
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < rounds; round++) {
     let product = 0;
     let square = 0;
     for (const value of row) {

@@ -21,11 +21,13 @@ export interface Option {
 }
 
 const WHOLE_NUMBERS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 3 }, { form: 'int4', levels: 2 }, { form: 'int4', levels: 1 }];
+/** Sizes between those of four bits and of one. */
+const STEPS: FormSpec[] = [0.5, 0.6, 0.75, 0.85, 1, 1.25, 1.5].map((step): FormSpec => ({ form: 'int4', levels: 7, step }));
 const SPARSE: FormSpec[] = [
   ...[0.3, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005].map((density): FormSpec => ({ form: 'sparse', density, values: 'sign' })),
   ...[0.1, 0.03, 0.01].map((density): FormSpec => ({ form: 'sparse', density, values: 'int8' })),
 ];
-const ALL: FormSpec[] = [{ form: 'float16' }, ...WHOLE_NUMBERS, { form: 'sign' }, ...SPARSE];
+const ALL: FormSpec[] = [{ form: 'float16' }, ...WHOLE_NUMBERS, ...STEPS, { form: 'sign' }, ...SPARSE];
 const LOSSY: Readonly<Record<Part['kind'], FormSpec[]>> = {
   matrix: ALL,
   array: ALL,
@@ -34,7 +36,7 @@ const LOSSY: Readonly<Record<Part['kind'], FormSpec[]>> = {
   head: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
 };
 const RANKS = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48];
-const FACTOR_SPECS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }];
+const FACTOR_SPECS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 7, step: 0.7 }];
 /** Quick and near enough: estimates compare forms, the file is packed well. */
 const ESTIMATE_LEVEL = 1;
 /** About what a tensor takes in the packed index. */
@@ -50,12 +52,16 @@ export function losslessOption({ tensors }: Part): Option {
 export function formOption({ tensors }: Part, spec: FormSpec): Option {
   const all = tensors.map(({ tensor }) => encoded(tensor, spec));
   return {
-    name: spec.form === 'float32' ? spec.form : (all[0]?.name ?? spec.form),
+    name: spec.form === 'float32' ? spec.form : withStep(all[0]?.name ?? spec.form, spec),
     spec,
     factors: null,
     bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
     error: all.reduce((sum, { error }) => sum + error, 0),
   };
+}
+
+function withStep(name: string, spec: FormSpec): string {
+  return spec.form === 'int4' && spec.step !== undefined ? `${name}, step ${String(spec.step)}` : name;
 }
 
 /** All forms of a part, the lossless one first. */
@@ -78,7 +84,7 @@ function lowRankOptions({ shape, data }: FloatTensor): Option[] {
     return FACTOR_SPECS.map((spec): Option => {
       const left = encoded(factors.left, spec);
       const right = encoded(factors.right, spec);
-      return { name: `low-rank ${String(rank)} ${spec.form}`, spec, factors, bytes: left.bytes + right.bytes, error: productError(data, left.values, right.values, rank, columns) };
+      return { name: `low-rank ${String(rank)} ${withStep(spec.form, spec)}`, spec, factors, bytes: left.bytes + right.bytes, error: productError(data, left.values, right.values, rank, columns) };
     });
   });
 }
