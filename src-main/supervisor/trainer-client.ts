@@ -9,7 +9,7 @@ import { OwnedChild, type ChildOptions } from './owned-child.ts';
 type EventOf<K extends TrainerEvent['kind']> = Extract<TrainerEvent, { kind: K }>;
 
 /** A step or a compilation blocks the child's heartbeat; nothing sane takes this long. */
-const SILENCE_MS = 180_000;
+const SILENCE_MS = 600_000;
 
 export class TrainerClient {
   readonly #child: OwnedChild;
