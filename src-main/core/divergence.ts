@@ -4,6 +4,7 @@
  * Mean Kullback-Leibler divergence Σ p·log(p/q) in nats per row, p and q the softmax of the two logits.
  * @param reference row-major [n, classes]; of p
  * @param logits of q
+ * @returns ≥ 0 up to rounding; Infinity where answers are no numbers
  */
 export function meanDivergence(reference: Float32Array, logits: Float32Array, classes: number): number {
   const rows = reference.length / classes;
@@ -13,6 +14,7 @@ export function meanDivergence(reference: Float32Array, logits: Float32Array, cl
     const q = logSoftmax(logits.subarray(row * classes, (row + 1) * classes));
     for (let index = 0; index < classes; index++) sum += Math.exp(p[index] ?? 0) * ((p[index] ?? 0) - (q[index] ?? 0));
   }
+  if (!Number.isFinite(sum)) return Infinity;
   return rows === 0 ? 0 : sum / rows;
 }
 

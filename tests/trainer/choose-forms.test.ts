@@ -37,6 +37,7 @@ test('divergence: 0 for equal answers and for shifted logits, a known value othe
   assert.ok(Math.abs(meanDivergence(logits, logits.map((value) => value + 8), 3)) < 1e-12);
   // p = (1/2, 1/2), q = (3/4, 1/4): ½·ln(2/3) + ½·ln 2.
   assert.ok(Math.abs(meanDivergence(Float32Array.of(0, 0), Float32Array.of(Math.log(3), 0), 2) - (0.5 * Math.log(2 / 3) + 0.5 * Math.log(2))) < 1e-7);
+  assert.equal(meanDivergence(logits, logits.with(4, Number.NaN), 3), Infinity, 'answers that are no numbers are as far as can be');
   fc.assert(fc.property(fc.array(fc.float({ min: -50, max: 50, noNaN: true }), { minLength: 6, maxLength: 6 }), (values) => {
     assert.ok(meanDivergence(logits, Float32Array.from(values), 3) >= -1e-12);
   }));

@@ -32,11 +32,12 @@ const LOSSY: Readonly<Record<Part['kind'], FormSpec[]>> = {
   matrix: ALL,
   array: ALL,
   factors: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
+  // Coarser variances may fall below 0.
   small: [{ form: 'float16' }, { form: 'int8' }],
   head: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
 };
 const RANKS = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48];
-const FACTOR_SPECS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 7, step: 0.7 }];
+const FACTOR_SPECS: FormSpec[] = [{ form: 'int8' }, { form: 'int4', levels: 7 }, { form: 'int4', levels: 7, step: 0.75 }, { form: 'int4', levels: 7, step: 1 }];
 /** Quick and near enough: estimates compare forms, the file is packed well. */
 const ESTIMATE_LEVEL = 1;
 /** About what a tensor takes in the packed index. */

@@ -19,16 +19,24 @@ import type { Part } from './parts.ts';
 
 /** Nats of mean divergence for one point of tolerance. */
 export const DIVERGENCE_PER_POINT = 0.04;
-/** Whole files evaluated for the choice. */
-const EVALUATIONS = 12;
+/** Whole files evaluated for the choice: more where pictures are few, for each costs little then and accuracy is a matter of single pictures. */
+const EVALUATIONS = 14;
+const EVALUATIONS_OF_FEW = 36;
+/** Validation pictures below which they are few: a single one is half a point. */
+const FEW = 200;
 /** Pictures for the sensitivity of a part. */
 const SENSITIVITY_PICTURES = 128;
-/** Factor by which the limit of the predicted sum moves where nothing better is known. */
-const STRIDE = 1.5;
-/** Accepted and refused limits that are nearer than this factor are not told apart. */
-const CLOSE = 1.1;
-/** A measured divergence moves the limit at most by so much. */
-const SHORTEST = 0.1;
+/** Evaluations that bring the real divergence near its target. */
+const CORRECTIONS = 5;
+/** As near as this is near enough; what is aimed at is a little below. */
+const NEAR = 1.25;
+const AIM = 0.92;
+/** Factor by which the limit falls after a version that was refused: short at first, long after so many. */
+const SHORT_STRIDE = 1.15;
+const SHORT_STRIDE_OF_FEW = 1.05;
+/** Evaluations that are kept for long strides. */
+const LAST = 4;
+const LONG_STRIDE = 8;
 const ROUNDING = 1e-9;
 
 export interface Candidate {
@@ -69,13 +77,15 @@ export async function searchForms(options: SearchOptions): Promise<{ accepted: C
   const rated = await rate(options);
   const accepted: Candidate[] = [];
   const seen = new Map<string, Attempted>();
+  const few = judge.validation.length < FEW;
+  const most = few ? EVALUATIONS_OF_FEW : EVALUATIONS;
   let evaluations = 0;
   const attempt = async (limit: number): Promise<Attempted> => {
     const positions = chooseForms(rated.map(({ ratings }) => ratings), limit);
     const key = positions.join();
     const known = seen.get(key);
     if (known !== undefined) return known;
-    onProgress('choosing', evaluations++, EVALUATIONS);
+    onProgress('choosing', evaluations++, most);
     const choices = parts.flatMap((part, index) => {
       const option = rated[index]?.all[positions[index] ?? 0];
       return option === undefined ? [] : [{ part, option }];
@@ -87,7 +97,7 @@ export async function searchForms(options: SearchOptions): Promise<{ accepted: C
     seen.set(key, attempted);
     return attempted;
   };
-  await approach(DIVERGENCE_PER_POINT * tolerance, attempt, () => evaluations < EVALUATIONS);
+  await approach(DIVERGENCE_PER_POINT * tolerance, attempt, () => most - evaluations, few ? SHORT_STRIDE_OF_FEW : SHORT_STRIDE);
   return { accepted: accepted.sort((a, b) => a.bytes.length - b.bytes.length), evaluations };
 }
 
@@ -98,23 +108,22 @@ interface Attempted {
 }
 
 /**
- * Starts where the prediction says that the whole divergence lies and corrects by what is measured. Accuracy on few pictures rises and
- * falls with single ones, so a version that only it refuses moves the limit by one stride, not by half of all that is left.
+ * First the limit is moved by what is measured until the real divergence is just below the target. From there it falls until a version
+ * is accepted. Accuracy on few pictures rises and falls with single ones: a version that only it refuses says little of its neighbours,
+ * so short steps try many of them before long ones make sure that something is found.
  */
-async function approach(target: number, attempt: (limit: number) => Promise<Attempted>, more: () => boolean): Promise<void> {
-  let refused: number | null = null;
-  let kept: number | null = null;
+async function approach(target: number, attempt: (limit: number) => Promise<Attempted>, left: () => number, shortStride: number): Promise<void> {
   let limit = target;
+  for (let round = 0; round < CORRECTIONS; round++) {
+    const { divergence } = await attempt(limit);
+    const ratio = target / Math.max(divergence, Number.MIN_VALUE);
+    if (ratio >= 1 && ratio < NEAR) break;
+    limit *= Math.min(LONG_STRIDE, Math.max(1 / LONG_STRIDE, AIM * ratio));
+  }
   // Choices are discrete: a limit may give a choice that is known, which costs nothing but must not go on for ever.
-  for (let round = 0; round < 4 * EVALUATIONS && more(); round++) {
-    const { within, divergence } = await attempt(limit);
-    if (within) kept = limit;
-    else refused = limit;
-    if (kept !== null && refused !== null) {
-      if (refused < kept * CLOSE) return;
-      limit = Math.sqrt(kept * refused);
-    } else if (kept !== null) limit = kept * STRIDE;
-    else limit *= divergence > target ? Math.max(SHORTEST, Math.min(1 / CLOSE, target / divergence)) : 1 / STRIDE;
+  for (let round = 0; round < 4 * EVALUATIONS_OF_FEW && left() > 0; round++) {
+    if ((await attempt(limit)).within) return;
+    limit /= left() > LAST ? shortStride : LONG_STRIDE;
   }
 }
 
