@@ -19,7 +19,7 @@ test('every command explains itself', () => {
   assert.deepEqual(names, [
     'base import', 'base list', 'base show', 'base remove',
     'task add', 'task list', 'task show', 'task remove', 'task pack', 'task unpack',
-    'train', 'compare', 'predict', 'export', 'library verify', 'library stats', 'library gc', 'doctor', 'studio',
+    'train', 'joint', 'path', 'sweep', 'compare', 'compress', 'tall', 'adopt', 'predict', 'export', 'library verify', 'library stats', 'library gc', 'doctor', 'studio',
   ]);
 });
 
