@@ -31,7 +31,7 @@ export async function exportModel({ base: files, tasks, partialPath }: ExportReq
   if (single === undefined) graph.metadata = combinedMetadata(artifacts);
   const bytes = serializeOnnx(graph);
   await writeFileAtomic(partialPath, bytes);
-  return { bytes: bytes.length, inputName: graph.inputs[0]?.name ?? '', nodes };
+  return { bytes: bytes.length, inputName: graph.inputs[0]?.name ?? '', nodes, outputs: graph.outputs.map(({ name }) => name) };
 }
 
 const BATCH = 32;

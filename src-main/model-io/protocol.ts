@@ -38,6 +38,8 @@ export interface ExportResult {
   inputName: string;
   /** Operators of all tasks separately, and of the file, which computes the common ones once. */
   nodes: { separate: number; combined: number };
+  /** Name of each task's output, in the order of the request. */
+  outputs: string[];
 }
 
 export interface ParityRequest {

@@ -123,11 +123,11 @@ async function publish(library: Library, all: readonly ChosenDelta[], options: O
     await mkdir(dirname(path), { recursive: true });
     options.onStage?.('writing');
     const exportRequest: ExportRequest = { base, tasks: all.map(({ task, delta }) => ({ name: task.name, artifactPath: library.deltas.path(delta) })), partialPath };
-    const { bytes, nodes } = (await withRequestChild('model-io', (child) => child.request('export', exportRequest, withSignal))) as ExportResult;
+    const { bytes, nodes, outputs } = (await withRequestChild('model-io', (child) => child.request('export', exportRequest, withSignal))) as ExportResult;
     options.onStage?.('proving');
     const tasks: ExportTasksOutcome['tasks'] = [];
-    for (const { chosen: { task, delta }, preparedFolder, indices, preprocessing } of proofs) {
-      const output = all.length === 1 ? 'logits' : `logits.${task.name}`;
+    for (const [index, { chosen: { task, delta }, preparedFolder, indices, preprocessing }] of proofs.entries()) {
+      const output = outputs[index] ?? '';
       const expected = await ownLogits({ base, artifactPath: library.deltas.path(delta), preparedFolder, indices, engine: options.engine, threads: options.threads }, options.signal);
       const parityRequest: ParityRequest = { onnxPath: partialPath, output, preparedFolder, indices, preprocessing, expected };
       const parity = (await withRequestChild('model-io', (child) => child.request('parity', parityRequest, withSignal))) as ParityResult;
