@@ -6,15 +6,14 @@ import type { TrainConfig } from '../../contract/training.ts';
 import { accuracyBudget, defaultPathRange, pathPlan } from '../../services/ask-budget.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import { openLibrary, type Library } from '../../services/open-library.ts';
-import { canResume, trainTask, type TrainTaskOutcome } from '../../services/train-task.ts';
-import { commandToType, runCommand, type CommandContext } from '../context.ts';
+import { canResume, type TrainTaskOutcome } from '../../services/train-task.ts';
+import { runCommand, type CommandContext } from '../context.ts';
 import { pathTable } from '../format/sweep-table.ts';
 import { formatBytes, formatDuration, formatPercent } from '../format/units.ts';
 import { parsePoints } from '../options/budget-options.ts';
 import { parseInteger, parseNumber } from '../options/parse.ts';
-import { addTrainOptions, trainConfigOf, withResumeHint } from '../options/train-options.ts';
-import { countDisplay } from '../output/progress.ts';
-import { TrainingDisplay } from '../output/training-display.ts';
+import { addTrainOptions, trainConfigOf } from '../options/train-options.ts';
+import { learn } from './learn.ts';
 
 export interface PathOptions extends Record<string, unknown> {
   levels?: number;
@@ -65,24 +64,7 @@ function unfinishedPath(library: Library, taskName: string): RunRecord {
 
 /** Learns and prints the curve. @param again words that go on with the run when it is stopped */
 export async function learnPath(context: CommandContext, library: Library, taskName: string, config: TrainConfig, resume: RunRecord | undefined, again: string[]): Promise<void> {
-  const display = new TrainingDisplay(context.terminal, `${taskName} path`, config.epochs, true);
-  const started: RunRecord[] = [];
-  try {
-    const outcome = await trainTask(library, {
-      task: taskName,
-      config,
-      resume,
-      signal: context.signal,
-      onDecoded: countDisplay(context.terminal, 'Decoding pictures'),
-      onRun: (run) => started.push(run),
-      onEvent: (event) => {
-        display.event(event);
-      },
-    });
-    reportPath(context, library, outcome);
-  } catch (error) {
-    throw started.length > 0 ? withResumeHint(error, commandToType(context, ...again)) : error;
-  }
+  reportPath(context, library, await learn(context, library, { task: taskName, config, resume, label: `${taskName} path`, again }));
 }
 
 function reportPath({ terminal }: CommandContext, library: Library, { task, run, delta, result, quarantined }: TrainTaskOutcome): void {

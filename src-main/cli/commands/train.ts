@@ -5,13 +5,12 @@ import type { RunRecord } from '../../contract/records.ts';
 import type { TrainConfig } from '../../contract/training.ts';
 import { describeBudget } from '../../services/ask-budget.ts';
 import { openLibrary, type Library } from '../../services/open-library.ts';
-import { findResumable, trainTask, type TrainTaskOutcome } from '../../services/train-task.ts';
-import { commandToType, runCommand, type CommandContext } from '../context.ts';
+import { findResumable, type TrainTaskOutcome } from '../../services/train-task.ts';
+import { runCommand, type CommandContext } from '../context.ts';
 import { formatBytes, formatDuration, formatPercent } from '../format/units.ts';
 import { addBudgetOptions, budgetOf } from '../options/budget-options.ts';
-import { addTrainOptions, givenTrainOptions, methodOf, trainConfigOf, withResumeHint, wordOfMethod } from '../options/train-options.ts';
-import { countDisplay } from '../output/progress.ts';
-import { TrainingDisplay } from '../output/training-display.ts';
+import { addTrainOptions, givenTrainOptions, methodOf, trainConfigOf, wordOfMethod } from '../options/train-options.ts';
+import { learn } from './learn.ts';
 import { learnPath, pathConfigOf } from './path.ts';
 
 type Options = Record<string, unknown> & { method: string; resume?: boolean; within?: number } & Parameters<typeof budgetOf>[0];
@@ -36,24 +35,7 @@ export function trainCommand(): Command {
         const wanted = budget === undefined ? plain : { ...plain, budget };
         const { config, resume } = options.resume === true ? unfinishedRun(library, taskName, options) : { config: wanted, resume: undefined };
         const label = `${taskName} ${wordOfMethod(config.method)}`;
-        const display = new TrainingDisplay(context.terminal, label, config.epochs, config.method === 'taps');
-        const started: RunRecord[] = [];
-        try {
-          const outcome = await trainTask(library, {
-            task: taskName,
-            config,
-            resume,
-            signal: context.signal,
-            onDecoded: countDisplay(context.terminal, 'Decoding pictures'),
-            onRun: (run) => started.push(run),
-            onEvent: (event) => {
-              display.event(event);
-            },
-          });
-          reportOutcome(context, outcome);
-        } catch (error) {
-          throw started.length > 0 ? withResumeHint(error, commandToType(context, 'train', taskName, '--method', wordOfMethod(config.method), '--resume')) : error;
-        }
+        reportOutcome(context, await learn(context, library, { task: taskName, config, resume, label, again: ['train', taskName, '--method', wordOfMethod(config.method), '--resume'] }));
       }),
     );
 }
