@@ -73,6 +73,16 @@ const recordAttention = (app: ElectronApplication): Promise<void> =>
 const attention = (app: ElectronApplication): Promise<{ progress: number[]; notified: string[]; awake: number }> =>
   app.evaluate(() => (globalThis as unknown as { shown: { progress: number[]; notified: string[]; awake: number } }).shown);
 
+/** The taskbar hears of progress less often than a list of runs shows it. */
+async function untilProgress(app: ElectronApplication): ReturnType<typeof attention> {
+  for (let tries = 0; tries < 300; tries++) {
+    const shown = await attention(app);
+    if (shown.progress.some((share) => share > 0 && share <= 1)) return shown;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`The taskbar never showed how far the run is: ${(await attention(app)).progress.join(' ')}`);
+}
+
 async function start(options: Runtime): Promise<StudioApp> {
   studio = await startStudio(options, home);
   return studio;
@@ -99,8 +109,7 @@ test('a killed trainer is a readable failure of its run, while the window goes o
   const run = await startLongRun(studio);
   runId = run.id;
   assert.equal(run.status, 'running', JSON.stringify(run.failure));
-  const going = await attention(studio.app);
-  assert.ok(going.progress.some((share) => share > 0 && share <= 1), going.progress.join(' '));
+  const going = await untilProgress(studio.app);
   assert.equal(going.awake, 1);
   const frames = studio.page.evaluate(
     () =>
