@@ -27,6 +27,7 @@ export const ERROR_CODES = [
   'library-too-new',
   'child-crashed',
   'child-protocol',
+  'cluster-failed', // Slurm is missing, refuses, or ended a job
   'cancelled',
   'parity-failed',
   'run-incompatible', // a checkpoint that does not belong to this configuration
@@ -120,6 +121,7 @@ export function exitCodeOf(code: ErrorCode): number {
     case 'library-too-new':
     case 'child-crashed':
     case 'child-protocol':
+    case 'cluster-failed':
       return 5;
     case 'cancelled':
       return 130;

@@ -18,10 +18,19 @@ export interface SweepEntryRecord extends SweepEntry {
   failure: string | null;
 }
 
+/** Other machines that work a sweep off. */
+export interface SweepPlace {
+  kind: 'slurm';
+  /** Absolute path of the folder that they and this machine share; null: `cluster/<sweep>` in the library. */
+  folder: string | null;
+}
+
 export interface SweepRecord {
   id: string;
   /** Free text, shown in lists. */
   title: string;
   createdAt: number;
+  /** null: this machine. */
+  place: SweepPlace | null;
   entries: SweepEntryRecord[];
 }

@@ -1,6 +1,6 @@
 /** @file Sweeps: lists of runs that are worked off as one job. What is to be run never changes; what has become of it is recorded. */
 import { TapsError } from '../contract/errors.ts';
-import type { SweepEntry, SweepEntryRecord, SweepRecord } from '../contract/sweep.ts';
+import type { SweepEntry, SweepEntryRecord, SweepPlace, SweepRecord } from '../contract/sweep.ts';
 import type { TrainConfig } from '../contract/training.ts';
 import type { LibraryContext } from './context.ts';
 import { fromJson } from './database.ts';
@@ -47,10 +47,10 @@ export class Sweeps {
   /** @throws TapsError `not-found` */
   get(sweepId: string): SweepRecord {
     const { reader } = this.#context;
-    const row = reader.get<{ spec: string; created_at: number }>('SELECT spec, created_at FROM sweeps WHERE id = ?', sweepId);
+    const row = reader.get<{ spec: string; created_at: number; place: string | null }>('SELECT spec, created_at, place FROM sweeps WHERE id = ?', sweepId);
     if (row === undefined) throw new TapsError('not-found', `There is no sweep ${JSON.stringify(sweepId)} in the library.`, '`taps sweep --list` shows what there is.');
     const entries = reader.all<EntryRow>('SELECT position, task_id, entry, run_id, failure FROM sweep_entries WHERE sweep_id = ? ORDER BY position', sweepId);
-    return { id: sweepId, title: fromJson<{ title: string }>(row.spec, 'sweeps.spec').title, createdAt: row.created_at, entries: entries.map(recordOf) };
+    return { id: sweepId, title: fromJson<{ title: string }>(row.spec, 'sweeps.spec').title, createdAt: row.created_at, place: row.place === null ? null : fromJson<SweepPlace>(row.place, 'sweeps.place'), entries: entries.map(recordOf) };
   }
 
   /** Newest first. */
@@ -62,6 +62,16 @@ export class Sweeps {
   update(sweepId: string, position: number, { runId, failure }: { runId: string | null; failure: string | null }): void {
     const changed = this.#context.writer.run('UPDATE sweep_entries SET run_id = ?, failure = ? WHERE sweep_id = ? AND position = ?', runId, failure, sweepId, position);
     if (changed === 0) throw new TapsError('not-found', `Sweep ${sweepId} has no entry ${String(position)}.`, '`taps sweep --list` shows what there is.');
+  }
+
+  /**
+   * Records who works the sweep off. What other machines have, no start of the program counts as interrupted.
+   * @param place null: this machine
+   * @throws TapsError `not-found`
+   */
+  setPlace(sweepId: string, place: SweepPlace | null): void {
+    const changed = this.#context.writer.run('UPDATE sweeps SET place = ? WHERE id = ?', place === null ? null : JSON.stringify(place), sweepId);
+    if (changed === 0) throw new TapsError('not-found', `There is no sweep ${JSON.stringify(sweepId)} in the library.`, '`taps sweep --list` shows what there is.');
   }
 
   /** Forgets the sweep; its runs and results stay. Returns whether there was one. */

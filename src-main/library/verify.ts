@@ -78,6 +78,8 @@ export async function findGarbage({ reader, blobs, folder, fileSystem }: Library
   const leftovers = new Set<string>();
   for (const { path } of await fileSystem.listFiles(folder)) {
     const [top, second, ...rest] = path.split('/');
+    // Other machines write there.
+    if (top === 'cluster') continue;
     const run = top === 'runs' && second !== undefined && rest.length > 0 ? second : null;
     const status = run === null ? undefined : runs.get(run);
     if (run !== null && (status === undefined || status === 'done')) leftovers.add(join(folder, 'runs', run));

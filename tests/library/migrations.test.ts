@@ -124,6 +124,21 @@ test('version 4 becomes version 5: every result is one that was learnt', async (
   assert.equal((await library.verify()).ok, true);
 });
 
+test('version 5 becomes version 6: sweeps are worked off here', async (t) => {
+  const folder = fixtureV1(t);
+  const old = openLibrary(folder, { migrations: MIGRATIONS.slice(0, 5) });
+  const task = old.tasks.get('animals');
+  old.close();
+  const before = openSqlite(join(folder, 'library.db'), { readOnly: false, mustExist: true });
+  before.run("INSERT INTO sweeps (id, spec, created_at) VALUES ('s', ?, 1)", JSON.stringify({ title: 'old' }));
+  before.run("INSERT INTO sweep_entries (sweep_id, position, task_id, entry) VALUES ('s', 0, ?, ?)", task.id, JSON.stringify({ setting: 'taps', config: trainConfigSchema.parse({ method: 'taps' }) }));
+  before.close();
+  assert.equal(versionOf(join(folder, 'library.db')), 5);
+  using library = openLibrary(folder);
+  assert.deepEqual(library.sweeps.list().map(({ title, place, entries }) => [title, place, entries.length]), [['old', null, 1]]);
+  assert.equal((await library.verify()).ok, true);
+});
+
 /** A migration after the newest one that stops after `steps` of its three statements. */
 function nextMigration(steps: number, version = NEWEST + 1): Migration {
   return {

@@ -33,6 +33,29 @@ test('a sweep keeps what is to be run, what has become of it, and survives the r
   assert.equal((await again.verify()).ok, true);
 });
 
+test('runs of a sweep on other machines still wait after the program has ended; others count as interrupted', async (t) => {
+  const folder = temporaryFolder(t);
+  const library = openLibrary(folder, { create: true });
+  const task = await addSampleTask(library);
+  const [away, here] = [0, 1].map(() => {
+    const sweep = library.sweeps.add('one', [{ taskId: task.id, setting: 'taps λ 1', config: sampleConfig() }]);
+    const run = library.runs.create(task.id, sampleConfig());
+    library.sweeps.update(sweep.id, 0, { runId: run.id, failure: null });
+    return { sweep, run };
+  });
+  assert.ok(away && here);
+  library.sweeps.setPlace(away.sweep.id, { kind: 'slurm', folder: '/shared/sweep' });
+  assert.throws(() => { library.sweeps.setPlace('gone', null); }, (error: unknown) => error instanceof TapsError && error.code === 'not-found');
+  library.close();
+  using again = openLibrary(folder);
+  assert.deepEqual(again.sweeps.get(away.sweep.id).place, { kind: 'slurm', folder: '/shared/sweep' });
+  assert.deepEqual([again.runs.head(away.run.id).status, again.runs.head(here.run.id).status], ['queued', 'interrupted']);
+  again.sweeps.setPlace(away.sweep.id, null);
+  again.close();
+  using third = openLibrary(folder);
+  assert.equal(third.runs.head(away.run.id).status, 'interrupted');
+});
+
 test('a run with several results commits all or none; the chosen one is shown', async (t) => {
   const folder = temporaryFolder(t);
   using library = openLibrary(folder, { create: true });
