@@ -8,9 +8,10 @@ import { lowerCall } from './kernels.ts';
 /**
  * @param constants inputs of the trace that become initializers, by name
  * @param channelBlock channels per block of the runtime's blocked operators, 0 = none
+ * @param lower how a call is written; another processor may want other nodes
  * @returns a graph whose inputs are the remaining trace inputs that are used, whose outputs are the trace's
  */
-export function lowerTrace(name: string, trace: Trace, constants: Record<string, FloatTensor>, channelBlock: number): Graph {
+export function lowerTrace(name: string, trace: Trace, constants: Record<string, FloatTensor>, channelBlock: number, lower: typeof lowerCall = lowerCall): Graph {
   const emit = new Emitter(channelBlock);
   const names = new Map<number, string>();
   const calls = reachableCalls(trace);
@@ -36,7 +37,7 @@ export function lowerTrace(name: string, trace: Trace, constants: Record<string,
   };
   for (const call of calls) {
     const byId = new Map(inputsOf(call).map((value) => [value.id, value]));
-    const outputs = lowerCall(emit, call, (id) => {
+    const outputs = lower(emit, call, (id) => {
       const value = byId.get(id);
       if (value === undefined) throw new Error(`Call ${call.kernel} names a value that is not its input.`);
       return nameOf(value);
