@@ -6,6 +6,7 @@ import type { CompressionReport, CompressJob, CompressProgress } from './compres
 import type { ErrorEnvelope } from './errors.ts';
 import type { JointEpoch, JointJob, JointMemory, JointProgress, JointResult } from './joint.ts';
 import type { Preprocessing } from './preprocessing.ts';
+import type { Sharing } from './sharing.ts';
 import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from './training.ts';
 import type { TallJob, TallReport } from './tall.ts';
 import type { EngineInfo } from './engine-info.ts';
@@ -49,9 +50,15 @@ export interface PredictJob {
 
 export type TrainerRequest =
   | { kind: 'train'; job: TrainJob }
+/** Several tasks of one base that want their pictures prepared alike: what they have in common is computed once. */
+export interface PredictManyJob extends Omit<PredictJob, 'artifactPath'> {
+  tasks: { name: string; artifactPath: string }[];
+}
+
   | { kind: 'predict'; job: PredictJob }
   | { kind: 'joint'; job: JointJob }
   | { kind: 'compress'; job: CompressJob }
+  | { kind: 'predict-many'; job: PredictManyJob }
   | { kind: 'tall'; job: TallJob }
   | { kind: 'pause' }
   | { kind: 'resume' }
@@ -77,6 +84,8 @@ export type TrainerEvent =
   | { kind: 'predicted'; logits: Float32Array; classes: number; evaluation: Evaluation | null }
   /** Before memory is taken: what the run will need. */
   | { kind: 'joint-memory'; memory: JointMemory }
+  /** As `predicted`, for every task in the order of the job. */
+  | { kind: 'predicted-many'; logits: Float32Array[]; classes: number[]; sharing: Sharing }
   | { kind: 'joint-progress'; progress: JointProgress }
   | { kind: 'joint-epoch'; epoch: JointEpoch }
   | { kind: 'joint-done'; result: JointResult }

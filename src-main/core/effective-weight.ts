@@ -36,7 +36,14 @@ export function effectiveWeight(name: string, own: FloatTensor, { deltas, replac
   const delta = deltas.get(name);
   if (delta === undefined) return own;
   requireShape(name, own, delta.shape);
-  return { shape: own.shape, data: own.data.map((number, index) => number + (delta.data[index] ?? 0)) };
+  return { shape: own.shape, data: sumOf(own.data, delta.data) };
+}
+
+/** A loop: `map` with a function takes several times as long, and a network has millions of weights. */
+function sumOf(own: Float32Array, delta: Float32Array): Float32Array {
+  const sum = new Float32Array(own.length);
+  for (let index = 0; index < sum.length; index++) sum[index] = (own[index] ?? 0) + (delta[index] ?? 0);
+  return sum;
 }
 
 function transformed(name: string, own: FloatTensor, transform: WeightTransform): Float32Array {
@@ -47,7 +54,7 @@ function transformed(name: string, own: FloatTensor, transform: WeightTransform)
       const [, rank = 0] = left.shape;
       requireParts(name, own, isMatrix(left, rows, rank) && isMatrix(right, rank, columns), `factors [${left.shape.join(', ')}] and [${right.shape.join(', ')}]`);
       const delta = product(left.data, right.data, rows, rank, columns);
-      return own.data.map((number, index) => number + (delta[index] ?? 0));
+      return sumOf(own.data, delta);
     }
     case 'modulator': {
       const { matrix } = transform;

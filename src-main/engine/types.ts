@@ -50,6 +50,11 @@ export interface EngineState {
   read(name: string): Promise<Float32Array>;
   /** Replaces one entry; throws `invalid-config` when the length differs. */
   write(name: string, data: Float32Array): void;
+  /**
+   * As `write`, but the entry may be this very array from now on, without a copy: the caller leaves it as it is while it is in use.
+   * For entries that no step writes.
+   */
+  lend(name: string, data: Float32Array): void;
   dispose(): void;
 }
 

@@ -27,3 +27,20 @@ export function chooseDelta(library: Library, taskName: string, method: MethodId
   }
   return { task, base, delta };
 }
+
+/**
+ * One result of each of several tasks that are to be used together.
+ * @throws TapsError `invalid-config` for none, or one named twice (by name or id); `base-mismatch` for tasks of different bases; as `chooseDelta`
+ */
+export function chooseDeltas(library: Library, taskNames: readonly string[], method: MethodId | null): ChosenDelta[] {
+  if (taskNames.length === 0) throw new TapsError('invalid-config', 'No task was named.', 'Name at least one task.');
+  const chosen = taskNames.map((name) => chooseDelta(library, name, method));
+  const repeated = chosen.find(({ task }, index) => chosen.findIndex((other) => other.task.id === task.id) !== index);
+  if (repeated !== undefined) throw new TapsError('invalid-config', `Task ${JSON.stringify(repeated.task.name)} is named twice.`, 'Name every task once.');
+  const [first] = chosen;
+  const other = chosen.find(({ base }) => base.id !== first?.base.id);
+  if (first !== undefined && other !== undefined) {
+    throw new TapsError('base-mismatch', `Task ${JSON.stringify(other.task.name)} was learnt on ${JSON.stringify(other.base.name)}, ${JSON.stringify(first.task.name)} on ${JSON.stringify(first.base.name)}.`, 'Name tasks of one base together.');
+  }
+  return chosen;
+}

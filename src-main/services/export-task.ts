@@ -11,7 +11,7 @@ import { requireSpace } from '../platform/require-space.ts';
 import { storageError } from '../platform/storage-error.ts';
 import { withRequestChild } from '../supervisor/request-child.ts';
 import { TrainerClient } from '../supervisor/trainer-client.ts';
-import { chooseDelta, type ChosenDelta } from './choose-delta.ts';
+import { chooseDelta, chooseDeltas, type ChosenDelta } from './choose-delta.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
 
@@ -81,13 +81,7 @@ export async function exportTask(library: Library, options: ExportTaskOptions): 
  * @throws TapsError as `exportTask`; `base-mismatch` and `invalid-config` for tasks that do not go together
  */
 export async function exportTasks(library: Library, options: ExportTasksOptions): Promise<ExportTasksOutcome> {
-  const chosen = options.tasks.map((task) => chooseDelta(library, task, options.method));
-  const [first] = chosen;
-  const other = chosen.find(({ base }) => base.id !== first?.base.id);
-  if (first !== undefined && other !== undefined) {
-    throw new TapsError('base-mismatch', `Task ${JSON.stringify(other.task.name)} was learnt on ${JSON.stringify(other.base.name)}, ${JSON.stringify(first.task.name)} on ${JSON.stringify(first.base.name)}.`, 'Export tasks of one base together.');
-  }
-  return publish(library, chosen, options);
+  return publish(library, chooseDeltas(library, options.tasks, options.method), options);
 }
 
 interface Proof {

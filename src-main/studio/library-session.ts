@@ -5,6 +5,7 @@ import type { LibraryStatus } from '../contract/studio/app.ts';
 import { removeUnusedArchives } from '../services/archive-folders.ts';
 import { openLibrary, type Library } from '../services/open-library.ts';
 import { PictureFiles } from '../services/picture-files.ts';
+import { PredictorHost } from '../services/predictor-host.ts';
 import { StudioDatasets } from './datasets.ts';
 import { hasDraft } from './drafts.ts';
 import type { StudioEvents } from './events.ts';
@@ -20,6 +21,8 @@ export class LibrarySession {
   readonly queue: RunQueue;
   readonly removals: Removals;
   readonly pictures: PictureFiles;
+  /** For trying tasks: the network stays loaded between questions. */
+  readonly predictor = new PredictorHost();
 
   /** @throws TapsError what `openLibrary` throws */
   constructor(folder: string, events: StudioEvents) {
@@ -78,6 +81,7 @@ export class LibrarySession {
     try {
       await this.queue.close();
       await this.pictures.close();
+      await this.predictor.close();
       await this.removals.finishAll();
       await this.#tidy().catch(() => undefined);
     } finally {

@@ -23,7 +23,7 @@ export function predictPictures(context: StudioContext, { taskId, deltaId, files
     const task = session.task(taskId);
     // The same file given twice is one picture.
     const tokens = new Map(files.map((token) => [grants.pathOf(token), token]));
-    const { predictions, unreadable } = await predict(session.library, { task: task.id, method: null, deltaId, images: [...tokens.keys()], engine, threads, signal });
+    const { predictions, unreadable } = await predict(session.library, { task: task.id, method: null, deltaId, images: [...tokens.keys()], engine, threads, host: session.predictor, signal });
     throwIfCancelled(signal);
     return {
       predictions: predictions.map(({ image, scores }) => ({ name: basename(image), token: tokens.get(image) ?? '', scores })),

@@ -3,7 +3,7 @@ import { errorFromEnvelope, TapsError } from '../contract/errors.ts';
 import type { CompressJob } from '../contract/compression.ts';
 import type { JointJob } from '../contract/joint.ts';
 import type { TallJob } from '../contract/tall.ts';
-import type { PredictJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
+import type { PredictJob, PredictManyJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
 import { OwnedChild, type ChildOptions } from './owned-child.ts';
 
 type EventOf<K extends TrainerEvent['kind']> = Extract<TrainerEvent, { kind: K }>;
@@ -59,12 +59,21 @@ export class TrainerClient {
 
   /** @throws TapsError of the child, `child-crashed`, or `cancelled`: there is nothing to keep, so the child is ended at once */
   predict(job: PredictJob, signal?: AbortSignal): Promise<EventOf<'predicted'>> {
+    return this.#predict({ kind: 'predict', job }, 'predicted', signal);
+  }
+
+  /** As `predict`, for several tasks in the same pass. */
+  predictMany(job: PredictManyJob, signal?: AbortSignal): Promise<EventOf<'predicted-many'>> {
+    return this.#predict({ kind: 'predict-many', job }, 'predicted-many', signal);
+  }
+
+  #predict<K extends 'predicted' | 'predicted-many'>(request: object, wanted: K, signal?: AbortSignal): Promise<EventOf<K>> {
     const onAbort = (): void => {
       this.#child.kill(new TapsError('cancelled', 'The work was cancelled.', 'Start it again when you are ready.'));
     };
     signal?.addEventListener('abort', onAbort);
     if (signal?.aborted === true) onAbort();
-    return this.#ask({ kind: 'predict', job }, 'predicted').finally(() => {
+    return this.#ask(request, wanted).finally(() => {
       signal?.removeEventListener('abort', onAbort);
     });
   }
@@ -87,7 +96,7 @@ export class TrainerClient {
     return this.#child.stop();
   }
 
-  #ask<K extends 'done' | 'joint-done' | 'compressed' | 'tall' | 'predicted' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
+  #ask<K extends 'done' | 'joint-done' | 'compressed' | 'tall' | 'predicted' | 'predicted-many' | 'doctor'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void = () => undefined): Promise<EventOf<K>> {
     return new Promise((resolve, reject) => {
       const finish = (): void => {
         offEnd();

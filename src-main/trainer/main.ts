@@ -6,7 +6,8 @@ import { openChildPort } from '../supervisor/child-port.ts';
 import { runCompressJob } from './compress/compress-job.ts';
 import { LoopControl } from './control.ts';
 import { runJointJob } from './joint-job.ts';
-import { runPredictJob } from './predict-job.ts';
+import { runPredictJob, runPredictManyJob } from './predict-job.ts';
+import { Predictors } from './predictors.ts';
 import { runTallJob } from './tall-job.ts';
 import { runTrainJob } from './train-job.ts';
 
@@ -19,6 +20,8 @@ const send = (event: TrainerEvent): void => {
 const control = new LoopControl((paused) => {
   send({ kind: paused ? 'paused' : 'resumed' });
 });
+/** A trainer may be asked for many predictions, and for other work between them. */
+const predictors = new Predictors();
 let busy = false;
 let exitCode = 0;
 
@@ -46,7 +49,10 @@ port.onMessage((message) => {
       void work(() => runTrainJob(request.job, control, send));
       break;
     case 'predict':
-      void work(() => runPredictJob(request.job));
+      void work(() => runPredictJob(request.job, predictors));
+      break;
+    case 'predict-many':
+      void work(() => runPredictManyJob(request.job, predictors));
       break;
     case 'joint':
       void work(() => runJointJob(request.job, control, send));

@@ -31,6 +31,9 @@ class EagerState implements EngineState {
     }
     this.replace(name, tf.tensor(data.slice(), old.shape, 'float32'));
   }
+  lend(name: string, data: Float32Array): void {
+    this.write(name, data);
+  }
   dispose(): void {
     for (const tensor of this.#tensors.values()) tensor.dispose();
     this.#tensors.clear();

@@ -38,6 +38,13 @@ export class RuntimeState implements EngineState {
     }
     target.set(data);
   }
+  lend(name: string, data: Float32Array): void {
+    const entry = this.#entry(name);
+    if (elementCount(entry.shape) !== data.length) {
+      throw new TapsError('invalid-config', `State entry ${name} takes ${String(elementCount(entry.shape))} values, not ${String(data.length)}.`, 'Use weights of the same network.');
+    }
+    entry.current = tensorOf(data, entry.shape);
+  }
   dispose(): void {
     this.#entries.clear();
   }

@@ -21,6 +21,8 @@ export interface CombinedGraph {
   graph: Graph;
   /** Nodes of all tasks together, and those that are left because they are common. */
   nodes: { separate: number; combined: number };
+  /** Of every initializer, the name that it has in the graph of its task. */
+  origins: ReadonlyMap<string, string>;
 }
 
 /** Name of a task's output in a combined graph. */
@@ -73,13 +75,14 @@ export function combineTasks(tasks: readonly TaskGraph[]): CombinedGraph {
     combination.add(task, own.name);
   }
   const graph: Graph = { name: 'taps-tasks', inputs: [input], outputs: combination.outputs, nodes: combination.nodes, initializers: combination.initializers, metadata: {} };
-  return { graph, nodes: { separate: tasks.reduce((sum, { graph: { nodes } }) => sum + nodes.length, 0), combined: combination.nodes.length } };
+  return { graph, nodes: { separate: tasks.reduce((sum, { graph: { nodes } }) => sum + nodes.length, 0), combined: combination.nodes.length }, origins: combination.origins };
 }
 
 class Combination {
   readonly nodes: GraphNode[] = [];
   readonly initializers = new Map<string, HostTensor>();
   readonly outputs: ValueInfo[] = [];
+  readonly origins = new Map<string, string>();
   readonly #input: string;
   /** Outputs of the node that does what the key says. */
   readonly #known = new Map<string, string[]>();
@@ -116,6 +119,7 @@ class Combination {
     const chosen = unlike(name, task, this.#values);
     this.#values.add(chosen);
     this.initializers.set(chosen, tensor);
+    this.origins.set(chosen, name);
     this.#versions.set(name, [...versions, chosen]);
     return chosen;
   }
