@@ -4,6 +4,7 @@ import { TapsError } from '../contract/errors.ts';
 import { programVersion } from '../services/version.ts';
 import { adoptCommand } from './commands/adopt.ts';
 import { baseCommand } from './commands/base.ts';
+import { clusterJobCommand } from './commands/cluster-job.ts';
 import { compareCommand } from './commands/compare.ts';
 import { compressCommand } from './commands/compress.ts';
 import { doctorCommand } from './commands/doctor.ts';
@@ -34,6 +35,8 @@ export function buildProgram(): Command {
   for (const command of [baseCommand(), taskCommand(), trainCommand(), jointCommand(), pathCommand(), sweepCommand(), compareCommand(), compressCommand(), tallCommand(), adoptCommand(), predictCommand(), exportCommand(), libraryCommand(), doctorCommand(), studioCommand()]) {
     program.addCommand(command);
   }
+  // Started by job scripts.
+  program.addCommand(clusterJobCommand(), { hidden: true });
   forEachCommand(program, (command) => {
     command.exitOverride().configureHelp({ showGlobalOptions: true }).showSuggestionAfterError(true);
     // Errors are printed once, by runProgram, in this program's own shape.

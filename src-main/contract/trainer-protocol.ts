@@ -35,6 +35,8 @@ export interface TrainJob {
   datasetHash: string;
   /** Continue from the last checkpoint in runFolder if there is one. */
   resume: boolean;
+  /** CPU threads where the configuration leaves them open (0); absent or 0: all cores of the machine. */
+  threads?: number;
 }
 
 export interface PredictJob {

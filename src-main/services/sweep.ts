@@ -36,7 +36,9 @@ const MEMORY_MARGIN = 1.5;
  * @throws TapsError `cancelled` (everything finished is kept, call again to go on), and what makes going on useless: `disk-full`, …
  */
 export async function runSweep(library: Library, sweepId: string, options: RunSweepOptions = {}): Promise<SweepRecord> {
-  const open = library.sweeps.get(sweepId).entries.filter((entry) => !isDone(library, entry));
+  const { place, entries } = library.sweeps.get(sweepId);
+  if (place !== null) throw new TapsError('usage', `The sweep ${sweepId} is on Slurm.`, `Go on with it there: taps sweep --resume ${sweepId}, or take it back: taps sweep --resume ${sweepId} --on here.`);
+  const open = entries.filter((entry) => !isDone(library, entry));
   const memory = { largest: 0 };
   const worker = async (first: boolean): Promise<void> => {
     for (;;) {

@@ -22,7 +22,7 @@ export async function runTrainJob(job: TrainJob, control: LoopControl, send: (ev
   await mkdir(runFolder, { recursive: true });
   const base = await loadBase(job.base);
   const data = openPreparedSet(job.preparedFolder);
-  const engine = await createEngine(config.engine, { threads: config.threads });
+  const engine = await createEngine(config.engine, { threads: config.threads === 0 ? (job.threads ?? 0) : config.threads });
   const preprocessing: Preprocessing = { ...job.preprocessing, imageSize: config.imageSize ?? job.preprocessing.imageSize };
   send({ kind: 'stage', stage: 'compiling' });
   const session = await createTrainingSession({ engine, base, baseId: job.base.baseId, config, classNames: job.classNames, preprocessing });

@@ -31,6 +31,8 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   'formats/adapter-folder.ts': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'platform'], packages: ['zod'] },
   // Compression comes with Node; bytes in, bytes out, like the rest of formats/.
   'formats/zstd.ts': { ...WITH_NODE, layers: ['contract'], packages: [] },
+  // Words of Slurm and of the shared folder; who runs and reads them are services.
+  cluster: { ...PURE, layers: ['contract'], packages: ['zod'] },
   // Mathematics. Only child processes load these folders.
   engine: { ...WITH_NODE, layers: ['contract', 'core', 'graph'], packages: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-backend-cpu', 'onnxruntime-node', '@bufbuild/protobuf'] },
   operators: { ...PURE, layers: ['contract', 'core', 'graph', 'engine'], packages: [] },
@@ -49,10 +51,10 @@ export const IMPORT_LAW: Readonly<Record<string, LayerLaw>> = {
   'model-io': { ...WITH_NODE, layers: ['contract', 'core', 'graph', 'formats', 'engine', 'operators', 'bases', 'data', 'platform', ...CHILD_SIDE], packages: ['onnxruntime-node', 'zod'] },
   // Their owner knows their messages, never their code.
   supervisor: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: [] },
-  services: { ...WITH_NODE, layers: ['contract', 'core', 'formats', 'data', 'library', 'platform', 'supervisor', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: ['zod'] },
+  services: { ...WITH_NODE, layers: ['contract', 'core', 'cluster', 'formats', 'data', 'library', 'platform', 'supervisor', 'codec/protocol.ts', 'model-io/protocol.ts'], packages: ['zod'] },
   // The desktop window. The only folder that knows Electron.
   electron: { ...WITH_NODE, layers: ['contract', 'studio', 'supervisor/spawn-child.ts', 'supervisor/child-port.ts'], packages: ['electron', 'electron-log', 'electron-updater', 'zod'] },
-  cli: { ...WITH_NODE, layers: ['contract', 'core', 'services', 'studio'], packages: ['commander', 'zod'] },
+  cli: { ...WITH_NODE, layers: ['contract', 'core', 'cluster', 'services', 'studio'], packages: ['commander', 'zod'] },
   // The main side behind the window's contract, without Electron.
   studio: { ...WITH_NODE, layers: ['contract', 'core', 'platform', 'services', 'training/selection.ts'], packages: ['zod'] },
 };

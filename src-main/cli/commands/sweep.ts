@@ -4,6 +4,7 @@ import type { Budget } from '../../contract/budget.ts';
 import { TapsError } from '../../contract/errors.ts';
 import type { MethodId } from '../../contract/training.ts';
 import { openLibrary, openLibraryForReading, type Library } from '../../services/open-library.ts';
+import { requireSlurm } from '../../services/cluster/slurm.ts';
 import { findUnfinishedSweep, progressOf, runSweep } from '../../services/sweep.ts';
 import { planSweep } from '../../services/sweep-plan.ts';
 import { reportSweep } from '../../services/sweep-report.ts';
@@ -12,11 +13,13 @@ import { sweepTable } from '../format/sweep-table.ts';
 import { formatTime } from '../format/units.ts';
 import { BITS_OPTION, parseBudgets, parseNumbers } from '../options/budget-options.ts';
 import { parseInteger, parseNames } from '../options/parse.ts';
+import { addClusterOptions, refuseClusterOptions, slurmOptionsOf, type ClusterOptions } from '../options/cluster-options.ts';
 import { addTrainOptions, givenTrainOptions, methodOf, METHOD_CHOICES, withResumeHint, wordOfMethod } from '../options/train-options.ts';
 import { TrainingDisplay } from '../output/training-display.ts';
 import { pathConfigOf } from './path.ts';
+import { bringBack, cancelOnce, collectOnce, sameSweep, sendAndWait } from './sweep-slurm.ts';
 
-interface Options extends Record<string, unknown> {
+interface Options extends Record<string, unknown>, ClusterOptions {
   methods: string[];
   lambdas?: number[];
   budgets?: Exclude<Budget, { kind: 'accuracy' }>[];
@@ -49,7 +52,7 @@ export function sweepCommand(): Command {
     .option('--resume [sweep]', 'go on with an unfinished sweep, the newest by default')
     .option('--report <sweep>', 'print what a sweep has brought so far')
     .option('--list', 'list sweeps');
-  return addTrainOptions(command, ['method', 'lambda', 'seed']).action((tasks: string[], options: Options, self: Command) =>
+  return addTrainOptions(addClusterOptions(command), ['method', 'lambda', 'seed']).action((tasks: string[], options: Options, self: Command) =>
     runCommand(self, async (context) => {
       if (options.list === true) {
         listSweeps(context);
@@ -60,15 +63,42 @@ export function sweepCommand(): Command {
         printReport(context, library, options.report);
         return;
       }
-      using library = openLibrary(context.libraryFolder);
-      const id = options.resume === undefined ? makeSweep(context, library, tasks, options) : sweepToResume(library, options.resume);
-      await workOff(context, library, id, options.parallel);
-      printReport(context, library, id);
+      if (options.collect !== undefined) {
+        await collectOnce(context, options.collect);
+        return;
+      }
+      if (options.cancel !== undefined) {
+        await cancelOnce(context, options.cancel);
+        return;
+      }
+      await workOffSweep(context, tasks, options);
     }),
   );
 }
 
-function makeSweep({ terminal }: CommandContext, library: Library, tasks: string[], options: Options): string {
+async function workOffSweep(context: CommandContext, tasks: string[], options: Options): Promise<void> {
+  using library = openLibrary(context.libraryFolder);
+  if (options.on !== 'slurm' && options.resume === undefined) refuseClusterOptions(options);
+  else if (options.on === 'slurm') {
+    // Said before anything is recorded.
+    slurmOptionsOf(options);
+    await requireSlurm();
+  }
+  const id = options.resume === undefined ? makeSweep(context, library, tasks, options) : sweepToResume(library, options.resume);
+  const away = library.sweeps.get(id).place !== null;
+  if (options.on === 'slurm' || (away && options.on === undefined)) {
+    if (!(await sendAndWait(context, library, id, options))) return;
+    using after = openLibraryForReading(context.libraryFolder);
+    printReport(context, after, id);
+    return;
+  }
+  refuseClusterOptions(options);
+  if (away) await bringBack(context, library, id);
+  await workOff(context, library, id, options.parallel);
+  printReport(context, library, id);
+}
+
+function makeSweep(context: CommandContext, library: Library, tasks: string[], options: Options): string {
   if (tasks.length === 0) throw new TapsError('usage', 'A sweep needs at least one task.', 'Give the names of tasks: taps task list.');
   const methods = [...new Set(options.methods.map((word): MethodId => methodOf(word)))];
   const budgets = (options.budgets ?? []).map((budget) => ({ ...budget, bitsPerWeight: options.bits ?? budget.bitsPerWeight }));
@@ -76,7 +106,10 @@ function makeSweep({ terminal }: CommandContext, library: Library, tasks: string
   const common = givenTrainOptions(options);
   const path = options.path === undefined ? null : (pathConfigOf(library, tasks[0] ?? '', { ...givenOptions(options), levels: options.path }).path ?? null);
   const { entries, notes } = planSweep(library, { tasks, methods, lambdas, budgets, path, seeds: options.seeds, common });
+  const { terminal } = context;
   for (const note of notes) terminal.warn(note);
+  const same = options.on === 'slurm' ? sameSweep(context, library, entries) : null;
+  if (same !== null) return same;
   const sweep = library.sweeps.add(`${tasks.join(', ')}: ${methods.map(wordOfMethod).join(', ')}`, entries);
   terminal.note(`Sweep ${sweep.id}: ${String(entries.length)} runs`);
   return sweep.id;
@@ -123,7 +156,7 @@ function printReport({ terminal }: CommandContext, library: Library, id: string)
 
 function listSweeps({ libraryFolder, terminal }: CommandContext): void {
   using library = openLibraryForReading(libraryFolder);
-  const sweeps = library.sweeps.list().map((sweep) => ({ id: sweep.id, title: sweep.title, createdAt: sweep.createdAt, ...progressOf(library, sweep.id) }));
-  const lines = sweeps.map(({ id, title, createdAt, done, failed, total }) => `${id}  ${formatTime(createdAt)}  ${String(done)}/${String(total)}${failed === 0 ? '' : ` (${String(failed)} failed)`}  ${title}`);
+  const sweeps = library.sweeps.list().map((sweep) => ({ id: sweep.id, title: sweep.title, createdAt: sweep.createdAt, place: sweep.place, ...progressOf(library, sweep.id) }));
+  const lines = sweeps.map(({ id, title, createdAt, place, done, failed, total }) => `${id}  ${formatTime(createdAt)}  ${String(done)}/${String(total)}${failed === 0 ? '' : ` (${String(failed)} failed)`}  ${title}${place === null ? '' : '  [slurm]'}`);
   terminal.result(lines.length === 0 ? 'No sweeps yet.' : lines.join('\n'), sweeps);
 }
