@@ -12,7 +12,7 @@ export const LAYER_PATTERNS = ['last', 'first', 'random'] as const;
 /** Where the layers of `fixed-layers` are taken from: the head's side, the image's side, or by the seed. */
 export type LayerPattern = (typeof LAYER_PATTERNS)[number];
 
-export const ENGINE_IDS = ['onnxruntime', 'tensorflow', 'reference'] as const;
+export const ENGINE_IDS = ['onnxruntime', 'webgpu', 'tensorflow', 'reference'] as const;
 
 /**
  * Everything that determines a run besides base and dataset. Two runs with equal configuration, base and
@@ -69,6 +69,15 @@ export const trainConfigSchema = z.strictObject({
   sampleConfidence: z.boolean().default(false),
   /** Step size of log σ. Above 0..100. */
   confidenceRate: z.number().positive().max(100).default(0.2),
+  /** Fits the head to the base's features before the first step, instead of drawing it (trainer/head-start). */
+  headStart: z.boolean().default(false),
+  /** Largest part of a forward pass, from the picture's side, that stays the base's, normalisation included (training/trunk). 0..0.99; 0: everything may be learnt. */
+  trunkShare: z.number().min(0).max(0.99).default(0),
+  /** Augmented views of every picture; epochs take them in turn. 0..10000; 0: a new one in every epoch. */
+  views: z.number().int().min(0).max(10_000).default(0),
+  /** Memory, and then disk, in which what the trunk makes of pictures is kept, in megabytes (10⁶ bytes). Changes no result. */
+  trunkMemory: z.number().int().min(0).max(1_000_000).default(1500),
+  trunkDisk: z.number().int().min(0).max(10_000_000).default(0),
   augmentation: z.enum(['crop-flip', 'crop', 'flip', 'none']).default('crop-flip'),
   /** After the run, its result is also stored in this form (contract/compression); the learnt one stays. Absent: not. */
   encoding: z.enum(ENCODINGS).optional(),

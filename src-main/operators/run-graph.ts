@@ -23,12 +23,9 @@ const OPERATORS = {
 /** Operators with a differentiable implementation. */
 export const IMPLEMENTED_OPERATORS: readonly string[] = Object.keys(OPERATORS);
 
-export interface GraphRun {
+/** How nodes are run. */
+export interface NodeRun {
   graph: Graph;
-  /** [N, 3, H, W] */
-  images: Tensor;
-  /** Name of the value to return, e.g. the input of the classifier. */
-  output: string;
   layout: ActivationLayout;
   normalization: 'batch' | 'running';
   /** Tensor of a parameter; undefined for initializers that stay constants. */
@@ -36,15 +33,52 @@ export interface GraphRun {
   onStatistics?: OperatorContext['onStatistics'];
 }
 
+export interface GraphRun extends NodeRun {
+  /** [N, 3, H, W] */
+  images: Tensor;
+  /** Name of the value to return, e.g. the input of the classifier. */
+  output: string;
+}
+
+export interface PartRun extends NodeRun {
+  /** In topological order. */
+  nodes: readonly GraphNode[];
+  /** Values that are there before the first node, by name. */
+  given: ReadonlyMap<string, Value>;
+  /** Called after every node with what went in and came out. */
+  onNode?(node: GraphNode, inputs: readonly (Value | undefined)[], results: readonly Value[]): void;
+}
+
 /**
  * Runs the nodes that `output` depends on and returns it in ONNX's axis order.
  * @throws TapsError `model-unsupported` when a node cannot be run at this input size
  */
 export function runGraph(run: GraphRun): Tensor {
-  const { graph } = run;
-  const [imageInput] = graph.inputs;
-  if (imageInput === undefined) throw new TapsError('model-malformed', 'The model has no input.', 'Export it with one image input.');
-  const values = new Map<string, Value>([[imageInput.name, natural(run.images)]]);
+  const { graph, images, output } = run;
+  const given = new Map([[imageInput(graph), natural(images)]]);
+  return asNatural(valueOf(runPart({ ...run, nodes: neededNodes(graph, output), given }), output));
+}
+
+/** Name of the graph's image input. @throws TapsError `model-malformed` */
+export function imageInput({ inputs: [input] }: Graph): string {
+  if (input === undefined) throw new TapsError('model-malformed', 'The model has no input.', 'Export it with one image input.');
+  return input.name;
+}
+
+/** @throws TapsError `model-malformed` when no node made it */
+export function valueOf(values: ReadonlyMap<string, Value>, name: string): Value {
+  const value = values.get(name);
+  if (value === undefined) throw new TapsError('model-malformed', `The model never makes ${name}.`, 'Export the model again.');
+  return value;
+}
+
+/**
+ * Runs some of a graph's nodes. Returns all values by name, the given ones too.
+ * @throws TapsError `model-unsupported` when a node cannot be run at this input size
+ */
+export function runPart(run: PartRun): Map<string, Value> {
+  const { graph, nodes } = run;
+  const values = new Map(run.given);
   const value = (name: string): Value | undefined => {
     if (name === '') return undefined;
     const known = values.get(name);
@@ -56,20 +90,19 @@ export function runGraph(run: GraphRun): Tensor {
     if (made !== undefined) values.set(name, made);
     return made;
   };
-  for (const node of neededNodes(graph, run.output)) {
+  for (const node of nodes) {
     const inputs = node.inputs.map(value);
     const results = runNode(node, inputs, run);
     node.outputs.forEach((name, index) => {
       const result = results[index];
       if (result !== undefined && name !== '') values.set(name, result);
     });
+    run.onNode?.(node, inputs, results);
   }
-  const result = value(run.output);
-  if (result === undefined) throw new TapsError('model-malformed', `The model never makes ${run.output}.`, 'Export the model again.');
-  return asNatural(result);
+  return values;
 }
 
-function runNode(node: GraphNode, inputs: (Value | undefined)[], run: GraphRun): Value[] {
+function runNode(node: GraphNode, inputs: (Value | undefined)[], run: NodeRun): Value[] {
   const present = inputs.filter((entry) => entry !== undefined);
   const hosts = inputs.map((entry) => (entry?.kind === 'host' ? entry.host : undefined));
   if (present.every((entry) => entry.kind === 'host')) {

@@ -5,7 +5,7 @@ import type { TrainConfig } from '../contract/training.ts';
 import { TapsError } from '../contract/errors.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../core/batching.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
-import type { Batch } from '../training/types.ts';
+import type { ImageBatch } from '../training/types.ts';
 
 /** Micro-batches of one task. It goes through its own pictures in epochs of its own, whatever the other tasks do. */
 export class TaskBatches {
@@ -31,7 +31,7 @@ export class TaskBatches {
   }
 
   /** @param step optimiser step from 0 over the whole run */
-  at(step: number): { batch: Batch; labels: number[] } {
+  at(step: number): { batch: ImageBatch; labels: number[] } {
     const { batchSize, augmentation, seed } = this.#config;
     const epoch = Math.floor(step / this.perEpoch);
     if (this.#order?.epoch !== epoch) this.#order = { epoch, positions: epochOrder(this.#train.length, seed, epoch) };

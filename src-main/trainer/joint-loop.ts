@@ -83,7 +83,7 @@ export async function evaluateTask({ session, tasks, preprocessing, control }: P
     preprocessing,
     batchSize: session.plan.config.batchSize,
     classes,
-    logitsOf: async (images) => firstColumns(await session.evaluateStep(task, images), session.classes, classes),
+    logits: { ofImages: async (images) => firstColumns(await session.evaluateStep(task, images), session.classes, classes) },
     between: () => control.breathe(),
   });
 }

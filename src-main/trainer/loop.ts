@@ -1,6 +1,5 @@
 /** @file The training loop: epochs, validation, selection, checkpoints, pause, cancel and an early end. All numerics are behind the session. */
 import { TapsError } from '../contract/errors.ts';
-import { elementCount } from '../contract/tensors.ts';
 import type { EpochMetrics, Evaluation, PathLevel, PictureTrust, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import { argMax } from '../core/metrics.ts';
@@ -9,6 +8,7 @@ import type { PreparedSet } from '../data/prepared-set.ts';
 import type { Checkpoint, RunPosition, Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
 import { evaluateSplit, type EvaluationInput } from './evaluate.ts';
+import type { PictureInputs } from './picture-inputs.ts';
 import { pictureTrust } from './picture-trust.ts';
 import { chooseLevel } from '../training/choose-level.ts';
 import type { Regime } from '../training/regime.ts';
@@ -24,6 +24,7 @@ export interface LoopOptions {
   /** What the run is after; made with what the checkpoint remembers. */
   regime: Regime;
   preprocessing: Preprocessing;
+  inputs: PictureInputs;
   control: LoopControl;
   /** Continue from here. */
   start: Checkpoint | null;
@@ -64,7 +65,6 @@ class TrainingLoop {
   readonly #train: number[];
   readonly #validation: number[];
   readonly #stepsPerEpoch: number;
-  readonly #pixels: number;
   /** Null where pictures are all trusted alike. */
   readonly #confidence: SampleConfidence | null;
   #position: RunPosition;
@@ -86,7 +86,6 @@ class TrainingLoop {
     this.#validation = validation.length > 0 ? validation : this.#train;
     if (this.#train.length === 0) throw new TapsError('dataset-invalid', 'No training picture could be decoded.', 'Check the files; taps task show lists what was left out.');
     this.#stepsPerEpoch = stepsPerEpochOf(data, config);
-    this.#pixels = elementCount([3, session.imageSize, session.imageSize]);
     this.#position = start?.position ?? { epoch: 0, step: 0, seconds: 0, epochs: [], bestEpoch: null, partial: { loss: 0, correct: 0, images: 0 } };
     this.#best = start?.best ?? null;
     this.#confidence = config.sampleConfidence ? new SampleConfidence(this.#train.length, config.confidenceRate) : null;
@@ -184,7 +183,8 @@ class TrainingLoop {
     const { partial } = this.#position;
     const layers = await session.layers();
     const validation = await this.#evaluate(this.#validation);
-    const gated = layers.filter((layer) => layer.score !== null);
+    // A trunk's layers have no score; they keep their place, so that scores are those of all layers in forward order.
+    const scores = layers.some(({ score }) => score !== null) ? layers.map(({ score }) => score ?? 0) : [];
     const metrics: EpochMetrics = {
       epoch,
       trainLoss: partial.loss / Math.max(partial.images, 1),
@@ -195,7 +195,7 @@ class TrainingLoop {
       openBytes: await session.openBytes(),
       learningRate: regime.hyperparameters(epoch * this.#stepsPerEpoch).learningRate,
       seconds: (performance.now() - epochStart) / 1000,
-      scores: gated.map((layer) => layer.score ?? 0),
+      scores,
     };
     // Asked during the evaluation, with gates that still move: one more step, then they are fixed.
     if (control.finishing && regime.settled && epoch < regime.epochs - 1) this.#cut = true;
@@ -222,7 +222,7 @@ class TrainingLoop {
     const hyper = regime.hyperparameters(optimizerStep);
     for (let micro = 0; micro < config.accumulate; micro++) {
       const positions = trainingBatch(order, config.batchSize, step * config.accumulate + micro);
-      const { batch, labels } = this.#batch(positions, epoch);
+      const { batch, labels } = await this.#batch(positions, epoch);
       const trust = this.#confidence === null ? {} : { inverseSigma: this.#confidence.inverseSigma(positions, config.batchSize) };
       const { loss, logits } = await session.trainStep({ ...batch, ...trust }, hyper);
       if (!Number.isFinite(loss)) {
@@ -246,18 +246,16 @@ class TrainingLoop {
     this.#position.step++;
   }
 
-  #batch(positions: number[], epoch: number): { batch: Batch; labels: number[] } {
-    const { config, data, preprocessing, session } = this.#options;
-    const images = new Float32Array(config.batchSize * this.#pixels);
+  async #batch(positions: number[], epoch: number): Promise<{ batch: Batch; labels: number[] }> {
+    const { config, data, inputs, session } = this.#options;
+    const indices = positions.map((position) => this.#train[position] ?? 0);
     const oneHot = new Float32Array(config.batchSize * session.classes);
-    const labels = positions.map((position, slot) => {
-      const index = this.#train[position] ?? 0;
-      data.trainingInput(index, images, slot * this.#pixels, preprocessing, config.augmentation, config.seed, epoch);
+    const labels = indices.map((index, slot) => {
       const label = data.labels[index] ?? -1;
       oneHot[slot * session.classes + label] = 1;
       return label;
     });
-    return { batch: { images, labels: oneHot }, labels };
+    return { batch: { ...(await inputs.training(indices, epoch)), labels: oneHot }, labels };
   }
 
   async #betweenSteps(): Promise<void> {
@@ -298,14 +296,14 @@ class TrainingLoop {
   }
 
   #evaluationOf(indices: readonly number[]): EvaluationInput {
-    const { config, control, data, preprocessing, session } = this.#options;
+    const { config, control, data, inputs, preprocessing, session } = this.#options;
     return {
       data,
       indices,
       preprocessing,
       batchSize: config.batchSize,
       classes: session.classes,
-      logitsOf: (images) => session.evaluateStep(images),
+      logits: { at: async (some) => session.evaluateStep(await inputs.evaluation(some)) },
       between: () => control.breathe(),
     };
   }

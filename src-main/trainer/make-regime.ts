@@ -5,7 +5,7 @@ import type { BaseModel } from '../graph/types.ts';
 import { BudgetRegime } from '../training/budget-regime.ts';
 import { PathRegime } from '../training/path-regime.ts';
 import { fixedRegime, type Regime, type RegimeMemory } from '../training/regime.ts';
-import { limitOf } from '../training/task-bytes.ts';
+import { limitOf, type TaskBytes } from '../training/task-bytes.ts';
 import type { TrainingSession } from '../training/types.ts';
 import { measureTaskBytes } from './task-bytes.ts';
 
@@ -37,7 +37,14 @@ export async function makeRegime({ config, base, session, stepsPerEpoch, memory 
   }
   if (budget?.kind === 'accuracy') throw new TapsError('invalid-config', 'A limit on lost accuracy is held by choosing among the levels of a path, and this run has none.', 'Give the levels of a path.');
   if (budget === undefined) throw new Error('unreachable');
-  const bytes = measureTaskBytes(base, session.artifactOf(await session.snapshot()), budget.bitsPerWeight);
+  const bytes = await bytesOfGates(base, session, budget.bitsPerWeight);
   const regime = new BudgetRegime(config, stepsPerEpoch, bytes, limitOf(budget, bytes), memory);
   return { regime, report: (layers) => ({ budget: regime.report(layers) }) };
+}
+
+/** Layers of a trunk never cost anything. */
+async function bytesOfGates(base: BaseModel, session: TrainingSession, bitsPerWeight: number): Promise<TaskBytes> {
+  const layers = await session.layers();
+  const bytes = measureTaskBytes(base, session.artifactOf(await session.snapshot()), bitsPerWeight);
+  return { ...bytes, layers: bytes.layers.map((size, layer) => (layers[layer]?.score === null ? 0 : size)) };
 }

@@ -125,7 +125,7 @@ class TallRun {
       await control.breathe();
       if (control.cancelled) throw new TapsError('cancelled', 'Making the masks was cancelled.', 'Start it again when you are ready.');
     };
-    return evaluateSplit({ data, indices, preprocessing, batchSize: BATCH, classes: predictor.classes, logitsOf: (images) => predictor.logits(images), between });
+    return evaluateSplit({ data, indices, preprocessing, batchSize: BATCH, classes: predictor.classes, logits: { ofImages: (images) => predictor.logits(images) }, between });
   }
 }
 

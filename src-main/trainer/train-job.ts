@@ -9,8 +9,10 @@ import { encodeTaskFile } from '../formats/task-file.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import { loadCheckpoint, removeCheckpoints, saveCheckpoint } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
+import { startHead } from './head-start.ts';
 import { runTraining, stepsPerEpochOf } from './loop.ts';
 import { makeRegime } from './make-regime.ts';
+import { PictureInputs } from './picture-inputs.ts';
 import { createTrainingSession } from '../training/session.ts';
 import { loadBase } from '../bases/load-base.ts';
 
@@ -26,6 +28,7 @@ export async function runTrainJob(job: TrainJob, control: LoopControl, send: (ev
   const preprocessing: Preprocessing = { ...job.preprocessing, imageSize: config.imageSize ?? job.preprocessing.imageSize };
   send({ kind: 'stage', stage: 'compiling' });
   const session = await createTrainingSession({ engine, base, baseId: job.base.baseId, config, classNames: job.classNames, preprocessing });
+  const inputs = new PictureInputs({ session, data, config, preprocessing, cachePath: join(runFolder, 'activations.cache') });
   try {
     const identity = { config, baseId: job.base.baseId, datasetHash: job.datasetHash };
     const start = job.resume ? await loadCheckpoint(runFolder, identity) : null;
@@ -33,12 +36,14 @@ export async function runTrainJob(job: TrainJob, control: LoopControl, send: (ev
     const { regime, report } = await makeRegime({ config, base, session, stepsPerEpoch: stepsPerEpochOf(data, config), memory: start?.position.regime ?? null });
     for (const metrics of start?.position.epochs ?? []) send({ kind: 'epoch', metrics });
     send({ kind: 'stage', stage: 'training' });
+    if (config.headStart && start === null) await startHead({ session, data, config, inputs, control });
     const { result, best } = await runTraining({
       session,
       data,
       config,
       regime,
       preprocessing,
+      inputs,
       control,
       start,
       engine: engine.description,
@@ -72,6 +77,7 @@ export async function runTrainJob(job: TrainJob, control: LoopControl, send: (ev
     await removeCheckpoints(runFolder);
     return { kind: 'done', artifactPath, result: { ...result, ...report(artifact.layers) } };
   } finally {
+    inputs.dispose();
     session.dispose();
     engine.dispose();
   }

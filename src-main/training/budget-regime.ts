@@ -48,6 +48,7 @@ export class BudgetRegime implements Regime {
   #memory: Memory;
 
   /**
+   * @param bytes with 0 for layers that have no gate
    * @param limit bytes, at least `bytes.fixed`
    * @param memory of a checkpoint; null at the start of a run
    */
@@ -106,7 +107,7 @@ export class BudgetRegime implements Regime {
   async #choose(optimizerStep: number, session: GateHandling): Promise<void> {
     const layers = await session.layers();
     const before = layers.map(({ open }) => open);
-    const open = chooseGates(layers.map(({ score }) => score ?? 0), this.#bytes, this.#limit);
+    const open = chooseGates(layers.map(({ score }) => score), this.#bytes, this.#limit);
     await session.setGates(open);
     this.#memory = { ...this.#memory, ...changesBetween(before, open), fixedAt: optimizerStep };
   }

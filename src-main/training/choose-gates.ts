@@ -9,13 +9,15 @@ const LEAST_USE = 0.9;
  * The open layers with the largest sum of scores whose bytes stay within the limit and, where whole layers allow it, use at least nine
  * tenths of it. A score is what the layer's δ gained beyond what its bytes cost (TAPS, section 3: dL/ds = ⟨G, δ⟩ + cost), so the sum
  * is what the choice gains.
- * @param scores in forward order; at or below 0 counts as no gain
+ * @param scores in forward order; at or below 0 counts as no gain, null is a layer without a gate, which stays closed
  */
-export function chooseGates(scores: readonly number[], bytes: TaskBytes, limit: number): boolean[] {
-  const items = bytes.layers.map((size, layer) => ({ bytes: Math.ceil(size), value: Math.max(0, scores[layer] ?? 0) }));
+export function chooseGates(scores: readonly (number | null)[], bytes: TaskBytes, limit: number): boolean[] {
+  const gates = scores.flatMap((score, layer) => (score === null ? [] : [{ layer, item: { bytes: Math.ceil(bytes.layers[layer] ?? 0), value: Math.max(0, score) } }]));
   const room = Math.max(0, limit - bytes.fixed);
   const least = room === 0 ? 0 : Math.max(0, LEAST_USE * limit - bytes.fixed) / room;
-  return knapsack(items, room, least);
+  const chosen = knapsack(gates.map(({ item }) => item), room, least);
+  const open = new Set(gates.filter((_, index) => chosen[index] === true).map(({ layer }) => layer));
+  return scores.map((_, layer) => open.has(layer));
 }
 
 /** How two choices differ. */

@@ -6,11 +6,15 @@ import type { LayerState, TaskArtifact, TrainConfig } from '../contract/training
 import type { CompiledStep, Engine, EngineState } from '../engine/types.ts';
 import type { BaseModel } from '../graph/types.ts';
 import { evaluateStepSpec } from './steps/evaluate-step.ts';
-import { BASE_PREFIX, initialState, makePlan, SCORES, type TrainPlan } from './steps/plan.ts';
+import { ACTIVATIONS, IMAGES } from './steps/network.ts';
+import { BASE_PREFIX, HEAD_BIAS, HEAD_WEIGHT, initialState, learnsBelowHead, makePlan, SCORES, type TrainPlan } from './steps/plan.ts';
+import { featuresStepSpec } from './steps/features-step.ts';
 import { fixedGatesPlan } from './steps/fixed-gates.ts';
 import { accumulateStepSpec, applyStepSpec, trainStepSpec, type StepShape } from './steps/train-step.ts';
 import { layerStates, storedBytes, taskArtifact } from './task-artifact.ts';
-import type { Batch, StepHyperparameters, StepOutcome, TrainingSession } from './types.ts';
+import { chooseTrunk, wholeTrunk, type Trunk } from './trunk/trunk.ts';
+import { trunkStepSpec, withTrunk } from './trunk/with-trunk.ts';
+import type { Batch, Pictures, SessionTrunk, StepHyperparameters, StepOutcome, TrainingSession } from './types.ts';
 
 /** How far below τ a score goes whose layer is closed by hand: as far as the published start value is above it. */
 const CLOSED_BELOW = 0.05;
@@ -28,13 +32,31 @@ export interface SessionOptions {
 /** Compiles the steps and puts start values on the engine. Dispose of the session, not of the engine, when done. */
 export async function createTrainingSession(options: SessionOptions): Promise<TrainingSession> {
   const { engine, base, config, classNames } = options;
-  const plan = makePlan(base, config, classNames.length);
   const imageSize = config.imageSize ?? options.preprocessing.imageSize;
+  const plan = planOn(base, config, classNames.length, imageSize);
   const state = engine.createState(initialState(plan));
   const shape = { batchSize: config.batchSize, imageSize };
   const training = await compileTraining(engine, plan, shape, state);
   const evaluation = await engine.compile(evaluateStepSpec(plan, shape), state);
-  return new EngineSession(options, plan, imageSize, state, training, evaluation);
+  const trunk = plan.trunk === null ? null : await engine.compile(trunkStepSpec(base, plan.trunk, shape), state);
+  return new EngineSession(options, plan, imageSize, state, { training, evaluation, trunk });
+}
+
+/**
+ * The plan of a run with the trunk it asks for; with all of the network as trunk where only the head learns.
+ * @throws TapsError `invalid-config` when there is no such trunk, or nothing above it to learn
+ */
+function planOn(base: BaseModel, config: TrainConfig, classes: number, imageSize: number): TrainPlan {
+  const plan = makePlan(base, config, classes);
+  const shape = { batchSize: config.batchSize, imageSize };
+  if (!learnsBelowHead(plan)) {
+    const whole = wholeTrunk(base, shape);
+    return whole === null ? plan : withTrunk(plan, whole);
+  }
+  if (config.trunkShare === 0) return plan;
+  const above = withTrunk(plan, chooseTrunk(base, shape, config.trunkShare));
+  if (learnsBelowHead(above)) return above;
+  throw new TapsError('invalid-config', `Nothing that ${config.method} learns is above a trunk of ${String(Math.round(100 * config.trunkShare))} % of a forward pass.`, 'Give a smaller trunk.');
 }
 
 /** The programs of one optimiser step, and the plan they were made for. */
@@ -50,6 +72,24 @@ async function compileTraining(engine: Engine, plan: TrainPlan, shape: StepShape
   return { plan, steps };
 }
 
+interface SessionSteps {
+  training: TrainingSteps;
+  evaluation: CompiledStep;
+  trunk: CompiledStep | null;
+}
+
+function sessionTrunk({ share, value }: Trunk, step: CompiledStep): SessionTrunk {
+  return {
+    share,
+    length: elementCount(value.shape),
+    async run(images) {
+      const { activations } = await step.run({ images });
+      if (activations === undefined) throw new Error('The trunk returned nothing.');
+      return activations;
+    },
+  };
+}
+
 class EngineSession implements TrainingSession {
   readonly config: TrainConfig;
   readonly imageSize: number;
@@ -60,20 +100,25 @@ class EngineSession implements TrainingSession {
   readonly #state: EngineState;
   readonly #training: TrainingSteps;
   readonly #evaluation: CompiledStep;
+  readonly #trunkStep: CompiledStep | null;
+  readonly trunk: SessionTrunk | null;
   /** Programs for gates that no longer move. */
   #fixed: TrainingSteps | null = null;
+  #features: CompiledStep | null = null;
   #microBatch = 0;
 
-  constructor(options: SessionOptions, plan: TrainPlan, imageSize: number, state: EngineState, training: TrainingSteps, evaluation: CompiledStep) {
+  constructor(options: SessionOptions, plan: TrainPlan, imageSize: number, state: EngineState, { training, evaluation, trunk }: SessionSteps) {
     this.config = options.config;
     this.imageSize = imageSize;
     this.classes = plan.classes;
-    this.compileMs = [...training.steps, evaluation].reduce((sum, step) => sum + step.compileMs, 0);
+    this.compileMs = [...training.steps, evaluation, ...(trunk === null ? [] : [trunk])].reduce((sum, step) => sum + step.compileMs, 0);
     this.#options = options;
     this.#plan = plan;
     this.#state = state;
     this.#training = training;
     this.#evaluation = evaluation;
+    this.#trunkStep = trunk;
+    this.trunk = plan.trunk === null || trunk === null ? null : sessionTrunk(plan.trunk, trunk);
   }
 
   async trainStep(batch: Batch, hyper: StepHyperparameters): Promise<StepOutcome> {
@@ -83,7 +128,7 @@ class EngineSession implements TrainingSession {
       scoreLearningRate: Float32Array.of(hyper.scoreLearningRate),
       penalty: penalties(plan, hyper),
     };
-    const feeds = { images: batch.images, labels: batch.labels, ...(batch.inverseSigma === undefined ? {} : { inverseSigma: batch.inverseSigma }) };
+    const feeds = { ...(await this.#picturesOf(batch)), labels: batch.labels, ...(batch.inverseSigma === undefined ? {} : { inverseSigma: batch.inverseSigma }) };
     const accumulating = this.config.accumulate > 1;
     const results = await first?.run(accumulating ? feeds : { ...feeds, ...rates });
     if (accumulating && ++this.#microBatch === this.config.accumulate) {
@@ -95,10 +140,31 @@ class EngineSession implements TrainingSession {
     return { loss: loss[0] ?? Number.NaN, logits };
   }
 
-  async evaluateStep(images: Float32Array): Promise<Float32Array> {
-    const { logits } = await this.#evaluation.run({ images });
+  /** Pictures as the steps take them. */
+  async #picturesOf(pictures: Pictures): Promise<Record<string, Float32Array>> {
+    if ('activations' in pictures) return { [ACTIVATIONS]: pictures.activations };
+    return this.trunk === null ? { [IMAGES]: pictures.images } : { [ACTIVATIONS]: await this.trunk.run(pictures.images) };
+  }
+
+  async evaluateStep(pictures: Float32Array | Pictures): Promise<Float32Array> {
+    const { logits } = await this.#evaluation.run(await this.#picturesOf(pictures instanceof Float32Array ? { images: pictures } : pictures));
     if (logits === undefined) throw new Error('The evaluation step returned nothing.');
     return logits;
+  }
+
+  async features(pictures: Pictures): Promise<Float32Array> {
+    const shape = { batchSize: this.config.batchSize, imageSize: this.imageSize };
+    this.#features ??= await this.#options.engine.compile(featuresStepSpec(this.#plan, shape), this.#state);
+    const { features } = await this.#features.run(await this.#picturesOf(pictures));
+    if (features === undefined) throw new Error('The feature step returned nothing.');
+    return features;
+  }
+
+  setHead({ weight, bias }: { weight: Float32Array; bias: Float32Array }): void {
+    this.#features?.dispose();
+    this.#features = null;
+    this.#state.write(HEAD_WEIGHT, weight);
+    this.#state.write(HEAD_BIAS, bias);
   }
 
   async layers(): Promise<LayerState[]> {
@@ -109,9 +175,11 @@ class EngineSession implements TrainingSession {
   async setGates(open: readonly boolean[]): Promise<void> {
     const layers = await this.layers();
     const threshold = Math.fround(this.#plan.config.threshold);
-    const scores = layers.map(({ score, open: isOpen }, layer) => {
+    const scores = layers.flatMap(({ score, open: isOpen }, layer) => {
+      // A layer of the trunk has no gate.
+      if (score === null) return [];
       const wanted = open[layer] === true;
-      return wanted === isOpen ? (score ?? 0) : threshold - (wanted ? 0 : CLOSED_BELOW);
+      return wanted === isOpen ? score : threshold - (wanted ? 0 : CLOSED_BELOW);
     });
     this.#release();
     this.#state.write(SCORES, Float32Array.from(scores));
@@ -120,7 +188,7 @@ class EngineSession implements TrainingSession {
   async fixGates(): Promise<void> {
     if (this.#fixed !== null || this.#plan.gated.length === 0) return;
     if (this.#microBatch !== 0) throw new Error('Gates are fixed between optimiser steps only.');
-    const open = (await this.layers()).map((layer) => layer.open);
+    const open = (await this.layers()).filter(({ score }) => score !== null).map((layer) => layer.open);
     const shape = { batchSize: this.config.batchSize, imageSize: this.imageSize };
     this.#fixed = await compileTraining(this.#options.engine, fixedGatesPlan(this.#plan, open), shape, this.#state);
   }
@@ -166,6 +234,8 @@ class EngineSession implements TrainingSession {
   dispose(): void {
     this.#release();
     for (const step of [...this.#training.steps, this.#evaluation]) step.dispose();
+    this.#trunkStep?.dispose();
+    this.#features?.dispose();
     this.#state.dispose();
   }
 }

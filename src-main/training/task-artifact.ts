@@ -8,20 +8,18 @@ const FLOAT_BYTES = 4;
 
 /**
  * All layers that could be gated, whatever the method, in forward order: open where the method changes them.
- * @param scores of the gated layers; empty for methods without gates
+ * @param scores of the gated layers; empty for methods without gates. Layers of a trunk have none, and are closed
  */
 export function layerStates(plan: TrainPlan, scores: Float32Array): LayerState[] {
-  if (plan.gated.length > 0) {
-    return plan.gated.map(({ name, shape }, layer) => {
-      const score = scores[layer] ?? 0;
-      return { name, parameters: elementCount(shape), score, open: score >= Math.fround(plan.config.threshold) };
-    });
-  }
+  const scoreOf = new Map(plan.gated.map(({ name }, layer) => [name, scores[layer] ?? 0]));
   const changed = new Set([...plan.trained, ...plan.adapted.map(({ parameter }) => parameter)].map(({ name }) => name));
   return plan.base.parameters
     .filter(({ role }) => role === 'gated')
     .sort((a, b) => a.nodeIndex - b.nodeIndex)
-    .map(({ name, shape }) => ({ name, parameters: elementCount(shape), score: null, open: changed.has(name) }));
+    .map(({ name, shape }) => {
+      const score = scoreOf.get(name) ?? null;
+      return { name, parameters: elementCount(shape), score, open: score === null ? changed.has(name) : score >= Math.fround(plan.config.threshold) };
+    });
 }
 
 /** Bytes the task takes with these layers, without file header. */

@@ -2,8 +2,15 @@
 import type { LayerState, TaskArtifact, TrainConfig } from '../contract/training.ts';
 
 /** One micro-batch. Shapes are fixed for a session: [batchSize, 3, imageSize, imageSize] NCHW and one-hot [batchSize, classes]. */
-export interface Batch {
-  images: Float32Array;
+export type Batch = Pictures & BatchLabels;
+
+/** Pictures [batchSize, 3, imageSize, imageSize], or what the session's trunk made of them, [batchSize, activations of one picture]. */
+export type Pictures = { images: Float32Array } | { activations: Float32Array };
+
+/** A batch of pixels. */
+export type ImageBatch = { images: Float32Array } & BatchLabels;
+
+export interface BatchLabels {
   /** Row of zeros = padding, ignored by evaluation. */
   labels: Float32Array;
   /** 1/σ of every picture, [batchSize]; needed where the configuration says `sampleConfidence`. */
@@ -27,6 +34,16 @@ export interface StepOutcome {
   logits: Float32Array;
 }
 
+/** The lowest part of a session's network (training/trunk). */
+export interface SessionTrunk {
+  /** Part of the multiplications of one forward pass, 0..1. */
+  readonly share: number;
+  /** Floats it makes of one picture. */
+  readonly length: number;
+  /** [batchSize, 3, imageSize, imageSize] → [batchSize, length]. */
+  run(images: Float32Array): Promise<Float32Array>;
+}
+
 /**
  * A network with trainable state on an engine. `trainStep` does everything of one micro-batch; with
  * `config.accumulate` > 1 the optimiser moves on every accumulate-th call (gradients are averaged, and
@@ -38,8 +55,14 @@ export interface TrainingSession {
   readonly classes: number;
   readonly compileMs: number;
   trainStep(batch: Batch, hyper: StepHyperparameters): Promise<StepOutcome>;
+  /** What is not learnt and computes the same for every epoch; null where everything is. */
+  readonly trunk: SessionTrunk | null;
   /** Inference (running statistics), same batch size as training; returns row-major logits. */
-  evaluateStep(images: Float32Array): Promise<Float32Array>;
+  evaluateStep(pictures: Float32Array | Pictures): Promise<Float32Array>;
+  /** Features [batchSize, F] of a batch as the training step computes them, with the present weights. */
+  features(pictures: Pictures): Promise<Float32Array>;
+  /** Replaces the head: weight [classes, F] and bias [classes]. Frees what `features` needed. */
+  setHead(head: { weight: Float32Array; bias: Float32Array }): void;
   /** Gated layers with current scores, forward order. */
   layers(): Promise<LayerState[]>;
   /** Opens exactly the layers that are told, by moving the scores of the others (and theirs) across τ as little as needed. */

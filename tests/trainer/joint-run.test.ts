@@ -136,7 +136,7 @@ describe('what a run leaves', () => {
       const predictor = await createPredictor({ engine, base: derived, artifact, batchSize: 5 });
       for (const [split, evaluation] of [['test', tested], ['validation', validation]] as const) {
         const indices = data.indicesOf(split);
-        const logits = await collectLogits({ data, indices, preprocessing: artifact.preprocessing, batchSize: 5, classes: predictor.classes, logitsOf: (images) => predictor.logits(images) });
+        const logits = await collectLogits({ data, indices, preprocessing: artifact.preprocessing, batchSize: 5, classes: predictor.classes, logits: { ofImages: (images) => predictor.logits(images) } });
         const scored = scoreLogits(logits, indices.map((index) => data.labels[index] ?? -1), predictor.classes);
         assert.deepEqual(scored.confusion, evaluation.confusion);
         assert.ok(Math.abs(scored.loss - evaluation.loss) < 1e-5 * Math.max(1, evaluation.loss), `${String(scored.loss)} and ${String(evaluation.loss)}`);

@@ -140,7 +140,7 @@ class Compression {
     const predictor = await createPredictor({ engine, base, artifact, batchSize: BATCH });
     try {
       const { preprocessing } = artifact;
-      return await evaluateSplit({ data, indices, preprocessing, batchSize: BATCH, classes: predictor.classes, logitsOf: (images) => predictor.logits(images), between: () => this.#breathe() });
+      return await evaluateSplit({ data, indices, preprocessing, batchSize: BATCH, classes: predictor.classes, logits: { ofImages: (images) => predictor.logits(images) }, between: () => this.#breathe() });
     } finally {
       predictor.dispose();
     }

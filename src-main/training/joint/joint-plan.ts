@@ -1,4 +1,5 @@
 /** @file What several tasks share and what each has for itself, as entries of one engine state. */
+import { TapsError } from '../../contract/errors.ts';
 import { elementCount, type FloatTensor } from '../../contract/tensors.ts';
 import type { JointVariant } from '../../contract/joint.ts';
 import type { TrainConfig } from '../../contract/training.ts';
@@ -41,9 +42,10 @@ export const ABSENT_CLASS_BIAS = -1e9;
 /**
  * @param config method `taps` for `exact`, `full-fine-tuning` for `two-stage`
  * @param classes of each task, ≥ 2
- * @throws TapsError `dataset-invalid` for a task with one class
+ * @throws TapsError `dataset-invalid` for a task with one class, `invalid-config` for a configuration with a trunk
  */
 export function makeJointPlan(base: BaseModel, config: TrainConfig, variant: JointVariant, classes: readonly number[]): JointPlan {
+  if (config.trunkShare > 0) throw new TapsError('invalid-config', `Joint training changes all of the network, and a trunk of ${String(config.trunkShare)} is asked for.`, 'Leave the trunk out.');
   const tasks = classes.map((count) => makePlan(base, config, count));
   const program = makePlan(base, config, Math.max(...classes));
   const statistics = program.statistics.map(({ name }) => valueName(name));

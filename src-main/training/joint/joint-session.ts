@@ -12,7 +12,7 @@ import type { BaseModel } from '../../graph/types.ts';
 import { SCORES } from '../steps/plan.ts';
 import type { StepShape } from '../steps/train-step.ts';
 import { layerStates, storedBytes, taskArtifact } from '../task-artifact.ts';
-import type { Batch, StepHyperparameters, StepOutcome } from '../types.ts';
+import type { ImageBatch, StepHyperparameters, StepOutcome } from '../types.ts';
 import { cutClasses, engineStart, exchangedEntries, keptSharedEntries, makeJointPlan, ownStart, planOf, type JointPlan } from './joint-plan.ts';
 import { evaluatedOwnEntries, jointEvaluateSpec, sharedStepSpec, taskStepSpec } from './joint-steps.ts';
 
@@ -82,7 +82,7 @@ export class JointSession {
   }
 
   /** One micro-batch of one task; its own entries move, what is shared waits for `sharedStep`. */
-  async taskStep(task: number, batch: Batch, hyper: StepHyperparameters): Promise<StepOutcome> {
+  async taskStep(task: number, batch: ImageBatch, hyper: StepHyperparameters): Promise<StepOutcome> {
     await this.#place(task, true);
     const layers = this.plan.program.gated.length;
     const { loss, logits } = await this.#taskStep.run({

@@ -1,8 +1,9 @@
-/** @file The task's network inside a step: effective weights, trunk and head. */
+/** @file The task's network inside a step: effective weights, features and head. */
 import { runKernel, tf, type Tensor } from '../../engine/tfjs.ts';
 import { KERNELS } from '../../engine/kernels/names.ts';
 import type { ActivationLayout, NamedTensors } from '../../engine/types.ts';
-import { runGraph } from '../../operators/run-graph.ts';
+import { imageInput, neededNodes, runPart, valueOf } from '../../operators/run-graph.ts';
+import { asNatural, natural, type Value } from '../../operators/value.ts';
 import { baseName, deltaName, partEntries, SCORES, valueName, type AdaptedLayer, type TrainPlan } from './plan.ts';
 
 /** Tensor that must be in the record. */
@@ -40,9 +41,15 @@ export function adaptedWeights(plan: TrainPlan, state: NamedTensors): Map<string
   return new Map(plan.adapted.map((layer) => [layer.parameter.name, layer.by.weight(entry(state, baseName(layer.parameter.name)), partsOf(layer, state))]));
 }
 
-export interface TrunkRun {
+/** Feed of a step that begins with the pictures, [N, 3, H, W]. */
+export const IMAGES = 'images';
+/** Feed of a step that begins above a trunk, [N, …]. */
+export const ACTIVATIONS = 'activations';
+
+export interface FeaturesRun {
   plan: TrainPlan;
-  images: Tensor;
+  /** With `images`, or with `activations` where the plan has a trunk. */
+  feeds: NamedTensors;
   /** Effective tensors of gated, reparameterised and trained parameters and statistics; others come from `constants`. */
   effective: Map<string, Tensor>;
   constants: NamedTensors;
@@ -51,17 +58,23 @@ export interface TrunkRun {
   onStatistics?: (meanName: string, varianceName: string, mean: Tensor, variance: Tensor) => void;
 }
 
-/** [N, 3, H, W] → features [N, F]. */
-export function runTrunk(run: TrunkRun): Tensor {
-  return runGraph({
-    graph: run.plan.base.graph,
-    images: run.images,
-    output: run.plan.base.head.featureValue,
-    layout: run.layout,
-    normalization: run.normalization,
-    parameter: (name) => run.effective.get(name) ?? run.constants[name],
-    ...(run.onStatistics === undefined ? {} : { onStatistics: run.onStatistics }),
+/** Pictures or activations → features [N, F]. */
+export function runFeatures({ plan, feeds, effective, constants, layout, normalization, onStatistics }: FeaturesRun): Tensor {
+  const { base: { graph, head }, trunk } = plan;
+  const given =
+    trunk === null
+      ? new Map([[imageInput(graph), natural(entry(feeds, IMAGES))]])
+      : new Map<string, Value>([...Array.from(trunk.hosts, ([name, host]) => [name, { kind: 'host', host }] as const), [trunk.value.name, natural(entry(feeds, ACTIVATIONS))]]);
+  const values = runPart({
+    graph,
+    nodes: trunk === null ? neededNodes(graph, head.featureValue) : trunk.above,
+    given,
+    layout,
+    normalization,
+    parameter: (name) => effective.get(name) ?? constants[name],
+    ...(onStatistics === undefined ? {} : { onStatistics }),
   });
+  return asNatural(valueOf(values, head.featureValue));
 }
 
 /** features [N, F] · weightᵀ [F, classes] + bias → logits [N, classes]. */

@@ -8,6 +8,7 @@ import type { BaseModel, Parameter } from '../../graph/types.ts';
 import type { AdaptableParameter } from '../../methods/method.ts';
 import { METHOD_REGISTRY } from '../../methods/registry.ts';
 import type { Reparameterisation } from '../../methods/reparameterisation.ts';
+import type { Trunk } from '../trunk/trunk.ts';
 
 /** Names in the engine's state. */
 export const SCORES = 'scores';
@@ -48,13 +49,15 @@ export interface TrainPlan {
   /** Everything else that the network computes with. */
   frozen: Parameter[];
   normalization: 'batch' | 'running';
+  /** What is run once per picture and not learnt (training/trunk); null where steps begin with the pictures. */
+  trunk: Trunk | null;
 }
 
 export function makePlan(base: BaseModel, config: TrainConfig, classes: number): TrainPlan {
   if (classes < 2) throw new TapsError('dataset-invalid', `The task has ${String(classes)} class(es).`, 'Give at least two folders with images.');
   const method = METHOD_REGISTRY[config.method];
   const treatmentOf = method.treatments({ base, config, classes });
-  const plan: TrainPlan = { config, base, classes, gated: [], adapted: [], trained: [], statistics: [], frozen: [], normalization: method.normalization };
+  const plan: TrainPlan = { config, base, classes, gated: [], adapted: [], trained: [], statistics: [], frozen: [], normalization: method.normalization, trunk: null };
   for (const parameter of base.parameters) {
     if (!isAdaptable(parameter)) continue;
     const treatment = treatmentOf(parameter);
@@ -84,7 +87,7 @@ export function baseEntries(plan: TrainPlan): string[] {
 }
 
 /** Whether anything besides the head depends on the task: if not, nothing below the head is differentiated. */
-export function changesTrunk(plan: TrainPlan): boolean {
+export function learnsBelowHead(plan: TrainPlan): boolean {
   return plan.gated.length + plan.adapted.length + plan.trained.length + plan.statistics.length > 0;
 }
 

@@ -5,12 +5,13 @@ import type { NamedTensors, StepSpec } from '../../engine/types.ts';
 import type { FloatTensor } from '../../contract/tensors.ts';
 import { baseValue } from '../../graph/base-value.ts';
 import { applyOptimizer } from './optimizer.ts';
-import { adaptedWeights, entry, gatedWeights, gateMasks, ownValues, partsOf, runHead, runTrunk } from './network.ts';
+import { inputsOf } from '../trunk/with-trunk.ts';
+import { ACTIVATIONS, adaptedWeights, entry, gatedWeights, gateMasks, IMAGES, ownValues, partsOf, runFeatures, runHead } from './network.ts';
 import {
   accumulatorName,
   baseEntries,
   baseName,
-  changesTrunk,
+  learnsBelowHead,
   deltaName,
   HEAD_BIAS,
   HEAD_WEIGHT,
@@ -29,9 +30,10 @@ export interface StepShape {
   imageSize: number;
 }
 
-/** Frozen tensors of the base that a step of this plan computes with. */
-export function stepConstants(plan: TrainPlan): Record<string, FloatTensor> {
-  return Object.fromEntries(plan.frozen.map(({ name }) => [name, baseValue(plan.base, name)]));
+/** Frozen tensors of the base that a step of this plan computes with: where it has a trunk, those above it. */
+export function stepConstants({ base, frozen, trunk }: TrainPlan): Record<string, FloatTensor> {
+  const used = trunk === null ? null : inputsOf(trunk.above);
+  return Object.fromEntries(frozen.filter(({ name }) => used?.has(name) ?? true).map(({ name }) => [name, baseValue(base, name)]));
 }
 
 /** Numbers that change with the step; `penalty` is the penalty's slope on each score. */
@@ -114,19 +116,24 @@ export function applyStepSpec(plan: TrainPlan): StepSpec {
 
 /** Nothing below the head is differentiated: the runtime may fuse the frozen trunk in its own layout. */
 function frozenLayout(plan: TrainPlan): { layout?: 'nchw' } {
-  return changesTrunk(plan) ? {} : { layout: 'nchw' };
+  return learnsBelowHead(plan) ? {} : { layout: 'nchw' };
+}
+
+/** Pictures, or what the trunk made of them. */
+export function pictureFeeds({ trunk }: TrainPlan, { batchSize, imageSize }: StepShape): Record<string, readonly number[]> {
+  return trunk === null ? { [IMAGES]: [batchSize, 3, imageSize, imageSize] } : { [ACTIVATIONS]: [batchSize, ...trunk.value.shape] };
 }
 
 export function batchFeeds(plan: TrainPlan, { batchSize, imageSize }: StepShape): Record<string, readonly number[]> {
-  return { images: [batchSize, 3, imageSize, imageSize], labels: [batchSize, plan.classes] };
+  return { ...pictureFeeds(plan, { batchSize, imageSize }), labels: [batchSize, plan.classes] };
 }
 
-/** The optimiser's own entries for one that it moves. */
 /** 1/σ of every picture of a batch (training/sample-confidence). */
 function confidenceFeeds({ config }: TrainPlan, { batchSize }: StepShape): Record<string, readonly number[]> {
   return config.sampleConfidence ? { inverseSigma: [batchSize] } : {};
 }
 
+/** The optimiser's own entries for one that it moves. */
 export function optimizerEntries(plan: TrainPlan, name: string): string[] {
   if (plan.config.optimizer === 'adamw') return [momentumName(name), secondMomentName(name)];
   return plan.config.momentum > 0 ? [momentumName(name)] : [];
@@ -168,9 +175,9 @@ export function gradientsOf(plan: TrainPlan, { feeds, state, constants, layout }
       const tensor = tensors[index];
       if (tensor !== undefined) effective.set(name, tensor);
     });
-    const features = runTrunk({
+    const features = runFeatures({
       plan,
-      images: entry(feeds, 'images'),
+      feeds,
       effective,
       constants,
       layout,
