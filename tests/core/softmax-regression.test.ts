@@ -7,7 +7,7 @@ import { softmaxRegression, type SoftmaxRegression } from '../../src-main/core/s
 const ROWS = 90;
 const WIDTH = 5;
 const CLASSES = 3;
-const stream = new RandomStream(7, 'regression');
+const stream = new RandomStream(7, 'head');
 const labels = Array.from({ length: ROWS }, (_, row) => row % CLASSES);
 /** Three overlapping clouds. */
 const features = Float32Array.from({ length: ROWS * WIDTH }, (_, index) => {
