@@ -1,5 +1,7 @@
 /** @file Makes engines by name and tells which of them work here. For child processes only: engines block while they compute. */
 import { TapsError } from '../contract/errors.ts';
+import { ENGINE_IDS } from '../contract/training.ts';
+import { chooseDevice } from './device.ts';
 import { EagerEngine } from './eager/engine.ts';
 import { loadTensorflow } from './eager/load-tensorflow.ts';
 import { registerGradients } from './gradients/index.ts';
@@ -8,13 +10,18 @@ import type { Engine, EngineId, EngineInfo } from './types.ts';
 export interface EngineOptions {
   /** CPU threads of one operator; 0 = all cores. Only `onnxruntime` can be told. */
   threads: number;
+  /** Which GPU (device.ts); absent: what TAPS_DEVICE in the environment says, else the engine's own choice. */
+  device?: string;
+  /** `webgpu`: longest submission in milliseconds on a weak GPU; absent: TAPS_GPU_SUBMISSION_MS or the default. */
+  submissionMs?: number;
   /** File prefix for the runtime's own profile (benchmarks). */
   profile?: string;
 }
 
-/** @throws TapsError `engine-unavailable` with the exact reason */
+/** @throws TapsError `engine-unavailable` with the exact reason, `invalid-config` for a device that cannot be */
 export async function createEngine(id: EngineId, options: EngineOptions): Promise<Engine> {
   registerGradients();
+  const device = options.device ?? process.env['TAPS_DEVICE'];
   switch (id) {
     case 'onnxruntime': {
       const runtime = await import('./onnxruntime/engine.ts').catch((error: unknown) => {
@@ -22,7 +29,16 @@ export async function createEngine(id: EngineId, options: EngineOptions): Promis
       });
       return new runtime.RuntimeEngine(options);
     }
+    case 'webgpu': {
+      const runtime = await import('./webgpu/load.ts').catch((error: unknown) => {
+        throw unavailable(id, reason(error));
+      });
+      const loaded = await runtime.loadWebGpu({ device, ...(options.submissionMs === undefined ? {} : { submissionMs: options.submissionMs }) });
+      if ('reason' in loaded) throw unavailable(id, loaded.reason);
+      return loaded.engine;
+    }
     case 'tensorflow': {
+      chooseDevice(id, device);
       const { backend, description } = await loadTensorflow();
       if (backend === null) throw unavailable(id, description);
       return new EagerEngine(id, backend, description);
@@ -41,7 +57,7 @@ export async function createEngine(id: EngineId, options: EngineOptions): Promis
 /** One entry per engine: works, or the exact reason why not. Each available one has multiplied two matrices. */
 export async function describeEngines(): Promise<EngineInfo[]> {
   const infos: EngineInfo[] = [];
-  for (const id of ['onnxruntime', 'tensorflow', 'reference'] as const) {
+  for (const id of ENGINE_IDS) {
     try {
       const engine = await createEngine(id, { threads: 1 });
       await tryProduct(engine);

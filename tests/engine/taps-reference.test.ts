@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { elementCount } from '../../src-main/contract/tensors.ts';
+import type { EngineId } from '../../src-main/contract/engine-info.ts';
 import { trainConfigSchema } from '../../src-main/contract/training.ts';
 import { createEngine, describeEngines } from '../../src-main/engine/index.ts';
 import { readSafetensors } from '../../src-main/formats/safetensors.ts';
@@ -43,7 +44,7 @@ function assertClose(actual: Float32Array, expected: Float32Array, what: string)
   assert.ok(worst <= TOLERANCE * scale, `${what} differs by ${String(worst)} of ${String(scale)}`);
 }
 
-async function follow(engineId: 'onnxruntime' | 'tensorflow' | 'reference', variant: string): Promise<void> {
+async function follow(engineId: EngineId, variant: string): Promise<void> {
   const recorded = JSON.parse(readFileSync(new URL(`${variant}.json`, folder), 'utf8')) as Recorded;
   const { settings, batchSize, imageSize, classes, accumulate } = recorded;
   const inputs = tensors('inputs.safetensors');

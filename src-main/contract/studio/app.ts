@@ -2,13 +2,14 @@
 import { z } from 'zod';
 import type { EngineInfo } from '../engine-info.ts';
 import type { ErrorEnvelope } from '../errors.ts';
+import { ENGINE_IDS } from '../training.ts';
 import { answer, EMPTY, idSchema, operationIdSchema, request, tokenSchema, type Grant } from './common.ts';
 
 export const settingsSchema = z.strictObject({
   theme: z.enum(['system', 'light', 'dark']),
   /** CPU threads for training, 0 = all cores. */
   threads: z.number().int().min(0).max(256),
-  engine: z.enum(['onnxruntime', 'tensorflow', 'reference']),
+  engine: z.enum(ENGINE_IDS),
   /** Whether a finished run raises a notification of the system. */
   notify: z.boolean(),
   libraryView: z.enum(['cards', 'table']),

@@ -6,8 +6,7 @@ import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import { TapsError } from '../../contract/errors.ts';
 import { lowerTrace } from '../lowering/lower.ts';
-import { traceProgram } from '../tracing/recording-backend.ts';
-import type { Tensor } from '../tfjs.ts';
+import { feedName, newName, resultName, stateName, traceStep } from '../tracing/trace-step.ts';
 import type { ActivationLayout, CompiledStep, Engine, EngineState, StepSpec } from '../types.ts';
 import type { FloatTensor } from '../../contract/tensors.ts';
 import { serializeOnnx } from '../../graph/onnx/encode.ts';
@@ -20,11 +19,6 @@ export interface RuntimeOptions {
   /** Writes the runtime's profile to this path prefix (for the benchmark). */
   profile?: string;
 }
-
-// Prefixes keep feeds, state and outputs apart in the graph's one name space.
-const feedName = (name: string): string => `feed:${name}`;
-const stateName = (name: string): string => `state:${name}`;
-const constantName = (name: string): string => `constant:${name}`;
 
 export class RuntimeEngine implements Engine {
   readonly id = 'onnxruntime';
@@ -78,31 +72,8 @@ export class RuntimeEngine implements Engine {
 
 /** Exposed for tests and the benchmark: the ONNX graph of a step. */
 export function lowerStep(spec: StepSpec, state: RuntimeState, layout: ActivationLayout, block: number): ReturnType<typeof lowerTrace> {
-  const inputs: Record<string, readonly number[]> = {};
-  for (const [name, shape] of Object.entries(spec.feeds)) inputs[feedName(name)] = shape;
-  for (const name of spec.reads) inputs[stateName(name)] = state.shapeOf(name);
-  for (const [name, { shape }] of Object.entries(spec.constants)) inputs[constantName(name)] = shape;
-  const pick = (all: Record<string, Tensor>, names: readonly string[], prefix: (name: string) => string): Record<string, Tensor> =>
-    Object.fromEntries(names.map((name) => [name, all[prefix(name)]]).filter((pair): pair is [string, Tensor] => pair[1] !== undefined));
-  const trace = traceProgram(inputs, (tensors) => {
-    const outcome = spec.program({
-      feeds: pick(tensors, Object.keys(spec.feeds), feedName),
-      state: pick(tensors, spec.reads, stateName),
-      constants: pick(tensors, Object.keys(spec.constants), constantName),
-      layout,
-    });
-    const outputs: Record<string, Tensor> = {};
-    for (const name of spec.writes) outputs[`new:${name}`] = mustHave(outcome.state[name], name);
-    for (const name of spec.results) outputs[`result:${name}`] = mustHave(outcome.results[name], name);
-    return outputs;
-  });
-  const constants = Object.fromEntries(Object.entries(spec.constants).map(([name, tensor]) => [constantName(name), tensor]));
+  const { trace, constants } = traceStep(spec, state, layout);
   return lowerTrace(spec.name, trace, constants, block);
-}
-
-function mustHave(tensor: Tensor | undefined, name: string): Tensor {
-  if (tensor === undefined) throw new Error(`The step did not return ${name}.`);
-  return tensor;
 }
 
 class RuntimeStep implements CompiledStep {
@@ -129,11 +100,11 @@ class RuntimeStep implements CompiledStep {
     }
     for (const name of this.spec.reads) if (this.#used.has(stateName(name))) inputs[stateName(name)] = this.#state.current(name);
     const fetches: Record<string, ort.Tensor | null> = {};
-    for (const name of this.spec.writes) fetches[`new:${name}`] = this.#state.spare(name);
-    for (const name of this.spec.results) fetches[`result:${name}`] = null;
+    for (const name of this.spec.writes) fetches[newName(name)] = this.#state.spare(name);
+    for (const name of this.spec.results) fetches[resultName(name)] = null;
     const outputs = await this.#run(inputs, fetches);
     for (const name of this.spec.writes) this.#state.swap(name);
-    return Object.fromEntries(this.spec.results.map((name) => [name, outputs[`result:${name}`]?.data as Float32Array]));
+    return Object.fromEntries(this.spec.results.map((name) => [name, outputs[resultName(name)]?.data as Float32Array]));
   }
 
   async #run(inputs: Record<string, ort.Tensor>, fetches: Record<string, ort.Tensor | null>): Promise<ort.InferenceSession.OnnxValueMapType> {

@@ -42,7 +42,7 @@ export const tune = {
   imageSizeHint: (own: number): string => `Empty: ${String(own)}, the base’s own.`,
   seed: 'Seed',
   engine: 'Engine',
-  engines: { onnxruntime: 'CPU (onnxruntime)', tensorflow: 'GPU (TensorFlow, CUDA)', reference: 'Plain JavaScript (slow, for checking)' },
+  engines: { onnxruntime: 'CPU (onnxruntime)', webgpu: 'GPU (WebGPU, any maker)', tensorflow: 'GPU (TensorFlow, CUDA)', reference: 'Plain JavaScript (slow, for checking)' },
   threads: 'CPU threads',
   threadsHint: '0: all cores.',
   reset: 'Back to the defaults',
