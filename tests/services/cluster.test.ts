@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { TapsError, type ErrorCode } from '../../src-main/contract/errors.ts';
 import { slurmOptions } from '../../src-main/cluster/slurm-options.ts';
-import type { ResultPackage } from '../../src-main/cluster/folder.ts';
 import { addTask } from '../../src-main/services/add-task.ts';
 import type { ClusterFolder } from '../../src-main/services/cluster/cluster-folder.ts';
 import { writeSealed } from '../../src-main/services/cluster/sealed.ts';
