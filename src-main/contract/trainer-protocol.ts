@@ -7,7 +7,7 @@ import type { ErrorEnvelope } from './errors.ts';
 import type { JointEpoch, JointJob, JointMemory, JointProgress, JointResult } from './joint.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import type { Sharing } from './sharing.ts';
-import type { EpochMetrics, Evaluation, TrainConfig, TrainProgress, TrainResult } from './training.ts';
+import type { EpochMetrics, Evaluation, Recovery, TrainConfig, TrainProgress, TrainResult } from './training.ts';
 import type { TallJob, TallReport } from './tall.ts';
 import type { EngineInfo } from './engine-info.ts';
 
@@ -37,6 +37,8 @@ export interface TrainJob {
   resume: boolean;
   /** CPU threads where the configuration leaves them open (0); absent or 0: all cores of the machine. */
   threads?: number;
+  /** What failed attempts left, in order; absent: what the checkpoint says. */
+  recoveries?: Recovery[];
 }
 
 export interface PredictJob {
@@ -50,17 +52,17 @@ export interface PredictJob {
   threads: number;
 }
 
-export type TrainerRequest =
-  | { kind: 'train'; job: TrainJob }
 /** Several tasks of one base that want their pictures prepared alike: what they have in common is computed once. */
 export interface PredictManyJob extends Omit<PredictJob, 'artifactPath'> {
   tasks: { name: string; artifactPath: string }[];
 }
 
+export type TrainerRequest =
+  | { kind: 'train'; job: TrainJob }
   | { kind: 'predict'; job: PredictJob }
+  | { kind: 'predict-many'; job: PredictManyJob }
   | { kind: 'joint'; job: JointJob }
   | { kind: 'compress'; job: CompressJob }
-  | { kind: 'predict-many'; job: PredictManyJob }
   | { kind: 'tall'; job: TallJob }
   | { kind: 'pause' }
   | { kind: 'resume' }
@@ -79,15 +81,17 @@ export type TrainerEvent =
   | { kind: 'checkpoint'; path: string; epoch: number; step: number }
   | { kind: 'paused' }
   | { kind: 'resumed' }
+  /** From the owner's side: an attempt failed, and another one begins. */
+  | { kind: 'recovery'; recovery: Recovery }
   /** `levelPaths`: of a path, the files of `result.levels` in their order, one of which is `artifactPath`. */
   | { kind: 'done'; artifactPath: string; result: TrainResult; levelPaths?: string[] }
   | { kind: 'cancelled'; checkpointPath: string | null }
   /** logits is row-major [indices.length, classes]. */
   | { kind: 'predicted'; logits: Float32Array; classes: number; evaluation: Evaluation | null }
-  /** Before memory is taken: what the run will need. */
-  | { kind: 'joint-memory'; memory: JointMemory }
   /** As `predicted`, for every task in the order of the job. */
   | { kind: 'predicted-many'; logits: Float32Array[]; classes: number[]; sharing: Sharing }
+  /** Before memory is taken: what the run will need. */
+  | { kind: 'joint-memory'; memory: JointMemory }
   | { kind: 'joint-progress'; progress: JointProgress }
   | { kind: 'joint-epoch'; epoch: JointEpoch }
   | { kind: 'joint-done'; result: JointResult }

@@ -232,6 +232,17 @@ export interface PictureTrust {
   loss: number;
 }
 
+/** A run went on by itself after a failure, from its last checkpoint. */
+export interface Recovery {
+  /** `memory`: in smaller micro-batches; `device-lost`: as before, in a fresh process. */
+  reason: 'memory' | 'device-lost';
+  /** Pictures per micro-batch and micro-batches per optimiser step from then on; their product is what the configuration says. */
+  batchSize: number;
+  accumulate: number;
+  /** What had failed. */
+  message: string;
+}
+
 /** What a finished run reports beside its artefact. */
 export interface TrainResult {
   epochs: EpochMetrics[];
@@ -246,6 +257,8 @@ export interface TrainResult {
   pictures?: PictureTrust[];
   /** A person ended the run before its last epoch; absent otherwise. */
   endedEarly?: true;
+  /** How it went on by itself after failures, in order; absent where nothing failed. */
+  recoveries?: Recovery[];
   /** Of a run with a budget of bytes. */
   budget?: BudgetReport;
   /** Of a path, all its levels; `validation`, `test` and `bestEpoch` are then those of `chosenLevel`. */

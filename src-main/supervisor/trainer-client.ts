@@ -5,6 +5,7 @@ import type { JointJob } from '../contract/joint.ts';
 import type { TallJob } from '../contract/tall.ts';
 import type { PredictJob, PredictManyJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
 import { OwnedChild, type ChildOptions } from './owned-child.ts';
+import { nextAttempt } from './recovery.ts';
 
 type EventOf<K extends TrainerEvent['kind']> = Extract<TrainerEvent, { kind: K }>;
 
@@ -12,19 +13,36 @@ type EventOf<K extends TrainerEvent['kind']> = Extract<TrainerEvent, { kind: K }
 const SILENCE_MS = 600_000;
 
 export class TrainerClient {
-  readonly #child: OwnedChild;
+  #child: OwnedChild;
+  readonly #options: ChildOptions;
 
   constructor(options: ChildOptions = {}) {
-    this.#child = new OwnedChild('trainer', { silenceMs: SILENCE_MS, ...options });
+    this.#options = { silenceMs: SILENCE_MS, ...options };
+    this.#child = new OwnedChild('trainer', this.#options);
   }
 
   get pid(): number {
     return this.#child.pid;
   }
 
-  /** @throws TapsError: the run's own failure, `cancelled`, or `child-crashed` */
-  train(job: TrainJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'done'>> {
-    return this.#learn({ kind: 'train', job }, 'done', onEvent, signal);
+  /**
+   * When memory does not suffice, or a GPU is lost, the run goes on in a fresh process (recovery.ts); an event says so.
+   * @throws TapsError: the run's own failure, `cancelled`, or `child-crashed`
+   */
+  async train(job: TrainJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'done'>> {
+    for (let attempt = job; ; ) {
+      try {
+        return await this.#learn({ kind: 'train', job: attempt }, 'done', onEvent, signal);
+      } catch (error) {
+        const next = signal?.aborted === true ? null : nextAttempt(attempt, error);
+        const recovery = next?.recoveries.at(-1);
+        if (next === null || recovery === undefined) throw error;
+        onEvent({ kind: 'recovery', recovery });
+        await this.#child.stop();
+        this.#child = new OwnedChild('trainer', this.#options);
+        attempt = next;
+      }
+    }
   }
 
   /** @throws TapsError: the run's own failure, `out-of-memory` before anything is learnt, `cancelled`, or `child-crashed` */

@@ -6,7 +6,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { FloatTensor, HostTensor } from '../contract/tensors.ts';
-import type { EpochMetrics, PathLevel } from '../contract/training.ts';
+import type { EpochMetrics, PathLevel, Recovery } from '../contract/training.ts';
 import { readSafetensors, writeSafetensors } from '../formats/safetensors.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import type { RegimeMemory } from '../training/regime.ts';
@@ -28,6 +28,8 @@ export interface RunPosition {
   regime?: RegimeMemory;
   /** Levels of a path that are finished; their files are in the run's folder. */
   levels?: PathLevel[];
+  /** The last one says how large micro-batches are. */
+  recoveries?: Recovery[];
 }
 
 /** @typeParam Position where the run is; joint runs have one of their own */

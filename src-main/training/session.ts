@@ -7,7 +7,7 @@ import type { CompiledStep, Engine, EngineState } from '../engine/types.ts';
 import type { BaseModel } from '../graph/types.ts';
 import { evaluateStepSpec } from './steps/evaluate-step.ts';
 import { ACTIVATIONS, IMAGES } from './steps/network.ts';
-import { BASE_PREFIX, HEAD_BIAS, HEAD_WEIGHT, initialState, learnsBelowHead, makePlan, SCORES, type TrainPlan } from './steps/plan.ts';
+import { ACCUMULATED_PREFIX, BASE_PREFIX, HEAD_BIAS, HEAD_WEIGHT, initialState, learnsBelowHead, makePlan, SCORES, type TrainPlan } from './steps/plan.ts';
 import { featuresStepSpec } from './steps/features-step.ts';
 import { fixedGatesPlan } from './steps/fixed-gates.ts';
 import { accumulateStepSpec, applyStepSpec, trainStepSpec, type StepShape } from './steps/train-step.ts';
@@ -210,20 +210,23 @@ class EngineSession implements TrainingSession {
     return snapshot;
   }
 
-  restore(snapshot: Map<string, FloatTensor>): void {
+  restore(saved: Map<string, FloatTensor>): void {
     const names = this.#checkpointed();
+    // Earlier checkpoints had the sums between micro-batches too, which are zero between optimiser steps.
+    const snapshot = new Map([...saved].filter(([name]) => !name.startsWith(ACCUMULATED_PREFIX)));
     const wrong = names.find((name) => !sameShape(snapshot.get(name)?.shape, this.#state.shapeOf(name)));
     if (wrong !== undefined || snapshot.size !== names.length) {
       throw new TapsError('run-incompatible', `The checkpoint does not fit this run (${wrong ?? `${String(snapshot.size)} entries instead of ${String(names.length)}`}).`, 'Start the run again without --resume.');
     }
     this.#release();
     for (const [name, { data }] of snapshot) this.#state.write(name, data);
+    for (const name of this.#state.names()) if (name.startsWith(ACCUMULATED_PREFIX)) this.#state.write(name, new Float32Array(elementCount(this.#state.shapeOf(name))));
     this.#microBatch = 0;
   }
 
-  /** Everything that training changes. */
+  /** Everything that training changes, as it is between optimiser steps: whatever the micro-batches, a run can go on from it. */
   #checkpointed(): string[] {
-    return this.#state.names().filter((name) => !name.startsWith(BASE_PREFIX));
+    return this.#state.names().filter((name) => !name.startsWith(BASE_PREFIX) && !name.startsWith(ACCUMULATED_PREFIX));
   }
 
   artifactOf(snapshot: Map<string, FloatTensor>): TaskArtifact {

@@ -1,6 +1,6 @@
 /** @file The trainer's events on the terminal: a bar where lines can be rewritten, one plain line per epoch elsewhere. */
 import type { TrainerEvent } from '../../contract/trainer-protocol.ts';
-import type { EpochMetrics, TrainProgress } from '../../contract/training.ts';
+import type { EpochMetrics, Recovery, TrainProgress } from '../../contract/training.ts';
 import { bar, epochLine, progressLine } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -45,6 +45,9 @@ export class TrainingDisplay {
       case 'epoch':
         this.#epoch(event.metrics);
         break;
+      case 'recovery':
+        this.#terminal.warn(`${this.#label}: ${recoveryLine(event.recovery)}`);
+        break;
       default:
         break;
     }
@@ -64,4 +67,9 @@ export class TrainingDisplay {
     const total = Math.max(this.#totalLayers, metrics.scores.length);
     this.#terminal.note(`${this.#label}: ${epochLine(metrics, this.#epochs, total, this.#gates)}`);
   }
+}
+
+function recoveryLine({ reason, batchSize, accumulate, message }: Recovery): string {
+  if (reason === 'device-lost') return `${message} Going on from the last checkpoint in a fresh process.`;
+  return `${message} Going on with ${String(accumulate)} micro-batches of ${String(batchSize)} per step, the same ${String(accumulate * batchSize)} pictures.`;
 }

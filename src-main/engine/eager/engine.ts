@@ -4,6 +4,7 @@
  */
 import { TapsError } from '../../contract/errors.ts';
 import { elementCount, type FloatTensor } from '../../contract/tensors.ts';
+import { saysOutOfMemory } from '../../core/out-of-memory.ts';
 import { registerGradients } from '../gradients/index.ts';
 import { registerEagerKernels } from '../kernels/register-eager.ts';
 import { tf, type Tensor } from '../tfjs.ts';
@@ -73,6 +74,16 @@ class EagerStep implements CompiledStep {
   }
 
   async run(feeds: Record<string, Float32Array>): Promise<Record<string, Float32Array>> {
+    try {
+      return await this.#run(feeds);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (error instanceof TapsError || !saysOutOfMemory(message)) throw error;
+      throw new TapsError('out-of-memory', `Memory did not suffice for the step '${this.spec.name}': ${message}`, 'Use a smaller batch (with accumulation for the same effective batch) or a smaller image size.', { cause: error });
+    }
+  }
+
+  async #run(feeds: Record<string, Float32Array>): Promise<Record<string, Float32Array>> {
     this.#activate();
     const { spec } = this;
     const results: NamedTensors = {};

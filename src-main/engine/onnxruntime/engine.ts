@@ -9,6 +9,7 @@ import { lowerTrace } from '../lowering/lower.ts';
 import { feedName, newName, resultName, stateName, traceStep } from '../tracing/trace-step.ts';
 import type { ActivationLayout, CompiledStep, Engine, EngineState, StepSpec } from '../types.ts';
 import type { FloatTensor } from '../../contract/tensors.ts';
+import { saysOutOfMemory } from '../../core/out-of-memory.ts';
 import { serializeOnnx } from '../../graph/onnx/encode.ts';
 import { channelBlock } from './channel-block.ts';
 import { RuntimeState, tensorOf } from './state.ts';
@@ -61,7 +62,7 @@ export class RuntimeEngine implements Engine {
         ...(this.#options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: this.#options.profile }),
       });
     } catch (error) {
-      throw new TapsError('engine-failed', `onnxruntime refused the step '${name}': ${error instanceof Error ? error.message : String(error)}`, 'Run taps doctor and report this with its output.', { cause: error });
+      throw failure(`refused the step '${name}'`, error);
     }
   }
 
@@ -111,14 +112,7 @@ class RuntimeStep implements CompiledStep {
     try {
       return await this.#session.run(inputs, fetches);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      const memory = /alloc|memory/i.test(message);
-      throw new TapsError(
-        memory ? 'out-of-memory' : 'engine-failed',
-        `onnxruntime failed in the step '${this.spec.name}': ${message}`,
-        memory ? 'Use a smaller batch (with accumulation for the same effective batch) or a smaller image size.' : 'Run taps doctor and report this with its output.',
-        { cause: error },
-      );
+      throw failure(`failed in the step '${this.spec.name}'`, error);
     }
   }
 
@@ -126,4 +120,15 @@ class RuntimeStep implements CompiledStep {
   dispose(): void {
     this.#session.release().catch(() => undefined);
   }
+}
+
+function failure(what: string, error: unknown): TapsError {
+  const message = error instanceof Error ? error.message : String(error);
+  const memory = saysOutOfMemory(message);
+  return new TapsError(
+    memory ? 'out-of-memory' : 'engine-failed',
+    `onnxruntime ${what}: ${message}`,
+    memory ? 'Use a smaller batch (with accumulation for the same effective batch) or a smaller image size.' : 'Run taps doctor and report this with its output.',
+    { cause: error },
+  );
 }

@@ -24,7 +24,9 @@ export const baseName = (parameter: string): string => BASE_PREFIX + parameter;
 export const valueName = (parameter: string): string => `value/${parameter}`;
 export const momentumName = (entry: string): string => `momentum/${entry}`;
 export const secondMomentName = (entry: string): string => `moment2/${entry}`;
-export const accumulatorName = (entry: string): string => `accumulated/${entry}`;
+/** Sums of gradients between micro-batches: zero between optimiser steps, no part of a checkpoint. */
+export const ACCUMULATED_PREFIX = 'accumulated/';
+export const accumulatorName = (entry: string): string => ACCUMULATED_PREFIX + entry;
 
 /** A layer whose weight is computed from the base's and from parts of its own. */
 export interface AdaptedLayer {
