@@ -123,6 +123,7 @@ class RuntimeStep implements CompiledStep {
 }
 
 function failure(what: string, error: unknown): TapsError {
+  if (error instanceof TapsError) return error;
   const message = error instanceof Error ? error.message : String(error);
   const memory = saysOutOfMemory(message);
   return new TapsError(

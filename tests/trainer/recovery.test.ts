@@ -1,0 +1,193 @@
+/** @file Runs that go on by themselves: in smaller micro-batches where memory does not suffice, in a fresh process where a GPU is lost. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
+import { TapsError } from '../../src-main/contract/errors.ts';
+import type { TrainerEvent, TrainJob } from '../../src-main/contract/trainer-protocol.ts';
+import type { Recovery } from '../../src-main/contract/training.ts';
+import { batchesPerEpoch, epochOrder, trainingBatch } from '../../src-main/core/batching.ts';
+import { smallerMicroBatches } from '../../src-main/core/micro-batch.ts';
+import { saysOutOfMemory } from '../../src-main/core/out-of-memory.ts';
+import { nextAttempt } from '../../src-main/supervisor/recovery.ts';
+import { TrainerClient } from '../../src-main/supervisor/trainer-client.ts';
+import { LoopControl } from '../../src-main/trainer/control.ts';
+import { runTrainJob } from '../../src-main/trainer/train-job.ts';
+import { optimizerStepsPerEpoch } from '../../src-main/training/schedule.ts';
+import { makeTinyRun, type TinyRun } from '../helpers/tiny-run.ts';
+
+const childFile = (name: string): string => fileURLToPath(new URL(`children/${name}.ts`, import.meta.url));
+
+let tiny: TinyRun;
+before(async () => {
+  tiny = await makeTinyRun();
+});
+after(() => {
+  tiny.remove();
+});
+
+type Ending = { done: Extract<TrainerEvent, { kind: 'done' }> } | { failure: TapsError };
+
+/** A run in a child of its own, which is started with the given environment. */
+async function learn(job: TrainJob, file: string, environment: Record<string, string>): Promise<Ending & { recoveries: Recovery[] }> {
+  Object.assign(process.env, environment);
+  const client = new TrainerClient({ file: childFile(file) });
+  const recoveries: Recovery[] = [];
+  try {
+    const done = await client.train(job, (event) => {
+      if (event.kind === 'recovery') recoveries.push(event.recovery);
+    });
+    return { done, recoveries };
+  } catch (error) {
+    assert.ok(error instanceof TapsError, String(error));
+    return { failure: error, recoveries };
+  } finally {
+    await client.stop();
+    for (const name of Object.keys(environment)) Reflect.deleteProperty(process.env, name);
+  }
+}
+
+function doneOf(ending: Ending): Extract<TrainerEvent, { kind: 'done' }> {
+  assert.ok('done' in ending, 'failure' in ending ? `${ending.failure.code}: ${ending.failure.message}` : '');
+  return ending.done;
+}
+
+const taskFile = (job: TrainJob): Buffer => readFileSync(join(job.runFolder, 'task.safetensors'));
+
+describe('micro-batches', () => {
+  test('are halved, or cut into the next smaller equal parts', () => {
+    assert.deepEqual(smallerMicroBatches({ batchSize: 32, accumulate: 1 }, 32), { batchSize: 16, accumulate: 2 });
+    assert.deepEqual(smallerMicroBatches({ batchSize: 32, accumulate: 3 }, 8), { batchSize: 4, accumulate: 24 });
+    assert.deepEqual(smallerMicroBatches({ batchSize: 12, accumulate: 1 }, 6), { batchSize: 3, accumulate: 4 });
+    assert.deepEqual(smallerMicroBatches({ batchSize: 10, accumulate: 1 }, 10), { batchSize: 5, accumulate: 2 });
+    assert.deepEqual(smallerMicroBatches({ batchSize: 10, accumulate: 1 }, 5), { batchSize: 2, accumulate: 5 });
+    assert.deepEqual(smallerMicroBatches({ batchSize: 7, accumulate: 2 }, 7), { batchSize: 1, accumulate: 14 });
+    assert.equal(smallerMicroBatches({ batchSize: 32, accumulate: 1 }, 1), null);
+  });
+
+  test('every optimiser step sees the same pictures, and there are as many steps', () => {
+    const whole = fc.record({ images: fc.integer({ min: 1, max: 400 }), batchSize: fc.integer({ min: 1, max: 48 }), accumulate: fc.integer({ min: 1, max: 4 }) });
+    fc.assert(
+      fc.property(whole, ({ images, batchSize, accumulate }) => {
+        const order = epochOrder(images, 1, 0);
+        const steps = (micro: { batchSize: number; accumulate: number }): number[][] =>
+          Array.from({ length: optimizerStepsPerEpoch(batchesPerEpoch(images, micro.batchSize), micro.accumulate) }, (_, step) =>
+            Array.from({ length: micro.accumulate }, (_unused, index) => trainingBatch(order, micro.batchSize, step * micro.accumulate + index)).flat(),
+          );
+        const asked = { batchSize, accumulate };
+        let micro = smallerMicroBatches(asked, batchSize);
+        while (micro !== null) {
+          assert.deepEqual(steps(micro), steps(asked));
+          micro = smallerMicroBatches(asked, micro.batchSize);
+        }
+      }),
+    );
+  });
+});
+
+test('the words of everything that may run out of memory', () => {
+  for (const message of [
+    'OOM when allocating tensor with shape[256,64,112,112] and type float on /job:localhost/replica:0/task:0/device:GPU:0 by allocator GPU_0_bfc',
+    'RESOURCE_EXHAUSTED: failed to allocate memory [Op:Conv2D]',
+    'Failed to allocate memory for requested buffer of size 2147483648',
+    'std::bad_alloc',
+    'Array buffer allocation failed',
+    'WebGPU device error(3): vkAllocateMemory failed with VK_ERROR_OUT_OF_DEVICE_MEMORY',
+    'WebGPU validation failed. [Invalid Buffer (unlabeled)] is invalid due to a previous error.',
+    'D3D12 create committed resource failed with E_OUTOFMEMORY (0x8007000E)',
+    'CUDA_ERROR_OUT_OF_MEMORY: out of memory',
+  ]) assert.ok(saysOutOfMemory(message), message);
+  for (const message of ['Non-zero status code returned while running Gemm node. GEMM: Dimension mismatch', 'The loss became NaN at epoch 3', 'Device is lost']) assert.ok(!saysOutOfMemory(message), message);
+});
+
+describe('out of memory', () => {
+  test('the run goes on in smaller micro-batches to the bytes of a run that was asked for them', async () => {
+    const job = tiny.job({ epochs: 3, batchSize: 12 }, 'retreat');
+    const ending = await learn(job, 'failing-runtime', { TEST_ROOM: '3' });
+    const { result } = doneOf(ending);
+    assert.deepEqual(ending.recoveries.map(({ reason, batchSize, accumulate }) => [reason, batchSize, accumulate]), [['memory', 6, 2], ['memory', 3, 4]]);
+    assert.match(ending.recoveries[0]?.message ?? '', /Failed to allocate memory for requested buffer of size/);
+    assert.deepEqual(result.recoveries, ending.recoveries, 'the record of the run says so');
+
+    const asked = tiny.job({ epochs: 3, batchSize: 3, accumulate: 4 }, 'asked');
+    await runTrainJob(asked, new LoopControl(), () => undefined);
+    assert.deepEqual(taskFile(job), taskFile(asked));
+  });
+
+  test('a run that is resumed begins with the micro-batches that had room', async () => {
+    const job = tiny.job({ epochs: 6, batchSize: 12 }, 'retreat-resumed');
+    process.env['TEST_ROOM'] = '6';
+    const client = new TrainerClient({ file: childFile('failing-runtime') });
+    const stop = new AbortController();
+    await assert.rejects(
+      client.train(job, (event) => { if (event.kind === 'epoch' && event.metrics.epoch === 2) stop.abort(); }, stop.signal),
+      (error: unknown) => error instanceof TapsError && error.code === 'cancelled',
+    );
+    await client.stop();
+    delete process.env['TEST_ROOM'];
+    const resumed = await learn({ ...job, resume: true }, 'failing-runtime', { TEST_ROOM: '6' });
+    assert.deepEqual(resumed.recoveries, [], 'nothing fails again');
+    assert.deepEqual(doneOf(resumed).result.recoveries?.map(({ batchSize }) => batchSize), [6]);
+  });
+
+  test('no room for one picture is said clearly', async () => {
+    const ending = await learn(tiny.job({ batchSize: 4 }, 'no-room'), 'failing-runtime', { TEST_ROOM: '0' });
+    assert.ok('failure' in ending);
+    assert.equal(ending.failure.code, 'out-of-memory');
+    assert.match(ending.failure.message, /even for one picture at a time/);
+    assert.deepEqual(ending.recoveries.map(({ batchSize }) => batchSize), [2, 1]);
+  });
+
+  test('with memory that really runs out', async (t) => {
+    if (process.platform !== 'linux' || !hasPrlimit()) {
+      t.skip('needs Linux with prlimit (util-linux), which limits what a process may map');
+      return;
+    }
+    const job = tiny.job({ epochs: 1, warmupEpochs: 0, batchSize: 4096 }, 'really');
+    const ending = await learn(job, 'limited-memory', { TEST_ADDRESS_SPACE: String(700 * 2 ** 20) });
+    const { result } = doneOf(ending);
+    assert.ok(ending.recoveries.length > 0, 'the whole batch had no room');
+    for (const { reason, batchSize, accumulate } of ending.recoveries) assert.deepEqual([reason, batchSize * accumulate], ['memory', 4096]);
+    assert.deepEqual(result.recoveries, ending.recoveries);
+  });
+});
+
+describe('a GPU that is lost', () => {
+  test('once: the run goes on from its checkpoint to the same bytes', async () => {
+    const whole = tiny.job({ epochs: 3 }, 'device-whole');
+    await runTrainJob(whole, new LoopControl(), () => undefined);
+    const job = tiny.job({ epochs: 3 }, 'device');
+    const file = join(tiny.folder, 'loss');
+    writeFileSync(file, '');
+    const ending = await learn(job, 'failing-runtime', { TEST_LOSS: file });
+    assert.deepEqual(ending.recoveries.map(({ reason, batchSize, accumulate }) => [reason, batchSize, accumulate]), [['device-lost', 6, 1]]);
+    assert.deepEqual(doneOf(ending).result.recoveries, ending.recoveries);
+    assert.ok(!existsSync(file));
+    assert.deepEqual(taskFile(job), taskFile(whole));
+  });
+
+  test('twice: it is the failure of the run', () => {
+    const job = tiny.job({}, 'device-twice');
+    const lost = new TapsError('engine-failed', 'The GPU was lost in the step.', '', { details: { deviceLost: true } });
+    const next = nextAttempt(job, lost);
+    assert.equal(next?.resume, true);
+    assert.equal(nextAttempt(next, lost), null);
+  });
+
+  test('what no other attempt would mend is left alone', () => {
+    for (const code of ['non-finite', 'engine-failed', 'cancelled', 'child-crashed', 'disk-full'] as const) assert.equal(nextAttempt(tiny.job(), new TapsError(code, 'Something else.', '')), null);
+    assert.equal(nextAttempt(tiny.job(), new Error('out of memory')), null);
+  });
+});
+
+function hasPrlimit(): boolean {
+  try {
+    execFileSync('prlimit', ['--version'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
