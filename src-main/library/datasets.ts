@@ -4,7 +4,8 @@ import { TapsError } from '../contract/errors.ts';
 import type { DatasetManifest } from '../contract/dataset.ts';
 import type { DatasetRecord } from '../contract/records.ts';
 import type { LibraryContext } from './context.ts';
-import { fromJson } from './database.ts';
+import { fromJson, type WritableDb } from './database.ts';
+import { summaryOf, type DatasetSummary } from './dataset-summary.ts';
 import { newId } from './ids.ts';
 
 interface DatasetRow {
@@ -20,6 +21,15 @@ const recordOf = (row: DatasetRow): DatasetRecord => ({
   manifest: fromJson(row.manifest, 'datasets.manifest'),
   createdAt: row.created_at,
 });
+
+/** Part of the transaction that records it. */
+export function insertDataset(db: WritableDb, { id, parentId, manifest, createdAt }: DatasetRecord): void {
+  const { images, coverIndices } = summaryOf(manifest);
+  db.run(
+    'INSERT INTO datasets (id, parent_id, hash, root, created_at, manifest, images, covers) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+    id, parentId, manifest.hash, manifest.root, createdAt, JSON.stringify(manifest), images, JSON.stringify(coverIndices),
+  );
+}
 
 export class Datasets {
   readonly #context: LibraryContext;
@@ -38,7 +48,7 @@ export class Datasets {
       const existing = writer.get<DatasetRow>('SELECT * FROM datasets WHERE hash = ? AND root = ?', manifest.hash, manifest.root);
       if (existing !== undefined) return recordOf(existing);
       const record: DatasetRecord = { id: newId(), parentId, manifest, createdAt: Date.now() };
-      writer.run('INSERT INTO datasets (id, parent_id, hash, root, created_at, manifest) VALUES (?, ?, ?, ?, ?, ?)', record.id, parentId, manifest.hash, manifest.root, record.createdAt, JSON.stringify(manifest));
+      insertDataset(writer, record);
       return record;
     });
   }
@@ -62,8 +72,29 @@ export class Datasets {
   /** @throws TapsError `not-found` */
   get(id: string): DatasetRecord {
     const row = this.#context.reader.get<DatasetRow>('SELECT * FROM datasets WHERE id = ?', id);
-    if (row === undefined) throw new TapsError('not-found', `There is no dataset ${JSON.stringify(id)} in the library.`, 'Run `taps task list` to see the tasks and their datasets.');
+    if (row === undefined) throw noSuchDataset(id);
     return recordOf(row);
+  }
+
+  /** Without reading the manifest, which may be long. @throws TapsError `not-found` */
+  summary(id: string): DatasetSummary {
+    const row = this.#context.reader.get<{ images: number; covers: string }>('SELECT images, covers FROM datasets WHERE id = ?', id);
+    if (row === undefined) throw noSuchDataset(id);
+    return { images: row.images, coverIndices: fromJson(row.covers, 'datasets.covers') };
+  }
+
+  /** Folders of the datasets that tasks learn or have learnt from, and of those these were made from; each once. */
+  rootsInUse(): string[] {
+    return this.#context.reader
+      .all<{ root: string }>(
+        `WITH RECURSIVE kept (id) AS (
+           SELECT dataset_id FROM tasks
+           UNION SELECT dataset_id FROM runs WHERE dataset_id IS NOT NULL
+           UNION SELECT parent_id FROM datasets JOIN kept ON datasets.id = kept.id WHERE parent_id IS NOT NULL
+         )
+         SELECT DISTINCT root FROM kept JOIN datasets ON datasets.id = kept.id`,
+      )
+      .map(({ root }) => root);
   }
 
   /**
@@ -83,4 +114,8 @@ export class Datasets {
       )
       .map(recordOf);
   }
+}
+
+function noSuchDataset(id: string): TapsError {
+  return new TapsError('not-found', `There is no dataset ${JSON.stringify(id)} in the library.`, 'Run `taps task list` to see the tasks and their datasets.');
 }

@@ -204,6 +204,17 @@ export class Deltas {
     return this.#context.reader.all<DeltaRow>(`${SELECT} WHERE task_id = ? ORDER BY id`, taskId).map(recordOf);
   }
 
+  /** Tasks that have results, the one with the newest first, with their number of results. */
+  countsByTask(): { taskId: string; results: number }[] {
+    return this.#context.reader.all<{ taskId: string; results: number }>('SELECT task_id AS taskId, count(*) AS results FROM deltas GROUP BY task_id ORDER BY max(id) DESC');
+  }
+
+  /** The oldest of all results on a base; null when nothing was learnt on it. */
+  firstOfBase(baseId: string): DeltaRecord | null {
+    const row = this.#context.reader.get<DeltaRow>(`${SELECT} WHERE base_id = ? ORDER BY id LIMIT 1`, baseId);
+    return row === undefined ? null : recordOf(row);
+  }
+
   /** @throws TapsError `not-found` */
   get(deltaId: string): DeltaRecord {
     const row = this.#context.reader.get<DeltaRow>(`${SELECT} WHERE id = ?`, deltaId);

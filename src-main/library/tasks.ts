@@ -2,10 +2,13 @@
 import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { TaskRecord } from '../contract/records.ts';
+import { orderKey } from '../core/search-words.ts';
 import type { LibraryContext } from './context.ts';
 import { fromJson, type ReadableDb, type WritableDb } from './database.ts';
 import { newId } from './ids.ts';
 import { checkName, notFound } from './names.ts';
+import { recentTasks, summaries, taskPage, totalsByBase, type BaseTotals, type Hidden, type TaskPage, type TaskQuery, type TaskSummary } from './task-pages.ts';
+import { writeText } from './task-texts.ts';
 
 interface TaskRow {
   id: string;
@@ -46,6 +49,15 @@ export function chooseCurrent(db: WritableDb, taskId: string): void {
   );
 }
 
+/** Part of the transaction that makes the task. */
+export function insertTask(db: WritableDb, task: TaskRecord): void {
+  db.run(
+    'INSERT INTO tasks (id, name, sort_name, base_id, dataset_id, class_names, classes, created_at, notes, tags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+    task.id, task.name, orderKey(task.name), task.baseId, task.datasetId, JSON.stringify(task.classNames), task.classNames.length, task.createdAt, task.notes, JSON.stringify(task.tags),
+  );
+  writeText(db, task.id, task);
+}
+
 export class Tasks {
   readonly #context: LibraryContext;
 
@@ -64,10 +76,7 @@ export class Tasks {
       if (writer.get('SELECT 1 FROM datasets WHERE id = ?', datasetId) === undefined) {
         throw new TapsError('not-found', `There is no dataset ${JSON.stringify(datasetId)} in the library.`, 'Record its manifest first.');
       }
-      writer.run(
-        'INSERT INTO tasks (id, name, base_id, dataset_id, class_names, created_at) VALUES (?, ?, ?, ?, ?, ?)',
-        record.id, name, baseId, datasetId, JSON.stringify(classNames), record.createdAt,
-      );
+      insertTask(writer, record);
       return record;
     });
   }
@@ -75,6 +84,50 @@ export class Tasks {
   /** By name, in one query. */
   list(): TaskRecord[] {
     return this.#context.reader.all<TaskRow>('SELECT * FROM tasks ORDER BY name').map(recordOf);
+  }
+
+  /** A part of the list as it is shown, with what is known of each task; the number of all that match beside it. */
+  page(query: TaskQuery = {}): TaskPage {
+    return taskPage(this.#context.reader, query);
+  }
+
+  /** What lists show of these tasks, in the order of the ids. */
+  summaries(ids: readonly string[], hidden?: Hidden): TaskSummary[] {
+    return summaries(this.#context.reader, ids, hidden);
+  }
+
+  /** Tasks and the bytes of their current results, by base. */
+  totals(hidden?: Hidden): BaseTotals[] {
+    return totalsByBase(this.#context.reader, hidden);
+  }
+
+  /** By the newest thing that happened to a task, newest first: its making or the start of a run. */
+  recent(limit: number, hidden?: Hidden): { id: string; name: string }[] {
+    return recentTasks(this.#context.reader, limit, hidden);
+  }
+
+  count(): number {
+    return this.#context.reader.get<{ count: number }>('SELECT count(*) AS count FROM tasks')?.count ?? 0;
+  }
+
+  /** By id or name; null when there is none. */
+  find(nameOrId: string): TaskRecord | null {
+    return findTask(this.#context.reader, nameOrId);
+  }
+
+  /** By id alone: a name may look like one. null when there is none. */
+  findById(id: string): TaskRecord | null {
+    const row = this.#context.reader.get<TaskRow>('SELECT * FROM tasks WHERE id = ?', id);
+    return row === undefined ? null : recordOf(row);
+  }
+
+  isNameTaken(name: string): boolean {
+    return this.#context.reader.get('SELECT 1 FROM tasks WHERE name = ?', name) !== undefined;
+  }
+
+  /** Names of the tasks on a base, in order. */
+  namesOfBase(baseId: string): { id: string; name: string }[] {
+    return this.#context.reader.all<{ id: string; name: string }>('SELECT id, name FROM tasks WHERE base_id = ? ORDER BY sort_name, id', baseId);
   }
 
   /** @throws TapsError `not-found` with the names that come near */
@@ -114,7 +167,10 @@ export class Tasks {
         throw new TapsError('already-exists', `The library has a task named ${JSON.stringify(name)} already.`, 'Choose another name.');
       }
       writer.run('UPDATE tasks SET name = coalesce(?, name), notes = coalesce(?, notes), tags = coalesce(?, tags) WHERE id = ?', name ?? null, notes ?? null, tags === undefined ? null : JSON.stringify(tags), id);
-      return currentDeltaId === undefined ? this.get(id) : this.setCurrentDelta(id, currentDeltaId);
+      const changed = this.get(id);
+      if (name !== undefined) writer.run('UPDATE tasks SET sort_name = ? WHERE id = ?', orderKey(name), id);
+      if (name !== undefined || notes !== undefined || tags !== undefined) writeText(writer, id, changed);
+      return currentDeltaId === undefined ? changed : this.setCurrentDelta(id, currentDeltaId);
     });
   }
 

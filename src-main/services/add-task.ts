@@ -76,7 +76,7 @@ export function addInspectedTask(library: Library, { name, baseId, manifest: ins
 
 /** Before minutes of decoding, not after them. */
 function refuseTakenName(library: Library, name: string): void {
-  if (library.tasks.list().some((task) => task.name === name)) {
+  if (library.tasks.isNameTaken(name)) {
     throw new TapsError('already-exists', `The library has a task named ${JSON.stringify(name)} already.`, 'Choose another name, or remove that task first.');
   }
 }

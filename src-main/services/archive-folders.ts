@@ -41,8 +41,7 @@ export async function removeUnusedArchives(library: Library, kept: readonly stri
     throw storageError(error, 'list the folder', folder);
   });
   if (names.length === 0) return 0;
-  const roots = library.tasks.list().flatMap(({ id }) => library.datasets.versions(id).map(({ manifest }) => manifest.root));
-  const used = new Set([...roots, ...kept].map((root) => IN_ARCHIVES.exec(root)?.[1]));
+  const used = new Set([...library.datasets.rootsInUse(), ...kept].map((root) => IN_ARCHIVES.exec(root)?.[1]));
   const unused = names.filter((name) => !used.has(name));
   for (const name of unused) {
     await rm(join(folder, name), { recursive: true, force: true }).catch((error: unknown) => {

@@ -46,11 +46,10 @@ export function jointInputs(library: Library, names: readonly string[]): JointIn
 export function requireFreeNames(library: Library, name: string, tasks: readonly Pick<TaskRecord, 'name'>[]): void {
   checkName('base', name);
   if (library.bases.list().some((base) => base.name === name)) throw new TapsError('already-exists', `The library has a base named ${JSON.stringify(name)} already.`, 'Choose another name for the joint run, or remove that base first.');
-  const taken = new Set(library.tasks.list().map((task) => task.name));
   for (const task of tasks) {
     const wanted = jointTaskName(task.name, name);
     checkName('task', wanted);
-    if (taken.has(wanted)) throw new TapsError('already-exists', `The library has a task named ${JSON.stringify(wanted)} already.`, 'Choose another name for the joint run, or remove that task first.');
+    if (library.tasks.isNameTaken(wanted)) throw new TapsError('already-exists', `The library has a task named ${JSON.stringify(wanted)} already.`, 'Choose another name for the joint run, or remove that task first.');
   }
 }
 

@@ -41,8 +41,8 @@ export function ensureTask(library: Library, run: JointRun, base: BaseRecord, in
   const input = run.tasks[index];
   if (input === undefined) throw new Error(`The joint run has no task ${String(index)}.`);
   const name = jointTaskName(input.name, run.name);
-  const known = library.tasks.list().find((task) => task.name === name && task.baseId === base.id);
-  if (known !== undefined) return known;
+  const known = library.tasks.find(name);
+  if (known?.name === name && known.baseId === base.id) return known;
   const { classNames } = library.tasks.get(input.taskId);
   return library.tasks.add({ name, baseId: base.id, datasetId: input.datasetId, classNames });
 }

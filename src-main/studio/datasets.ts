@@ -9,19 +9,11 @@ import type { Library } from '../services/open-library.ts';
 /** A manifest of ten thousand pictures takes megabytes. */
 const KEPT_MANIFESTS = 4;
 const KEPT_INSPECTIONS = 20;
-const COVER_PICTURES = 6;
-
-export interface DatasetSummary {
-  images: number;
-  /** Of one training picture each of the first classes. */
-  coverIndices: number[];
-}
 
 export class StudioDatasets {
   readonly #library: Library;
   readonly #inspections = new Map<string, DatasetManifest>();
   readonly #manifests = new Map<string, DatasetManifest>();
-  readonly #summaries = new Map<string, DatasetSummary>();
 
   constructor(library: Library) {
     this.#library = library;
@@ -52,16 +44,6 @@ export class StudioDatasets {
     return manifest;
   }
 
-  /** Recorded versions never change, so each is read once. */
-  summary(id: string): DatasetSummary {
-    const known = this.#summaries.get(id);
-    if (known !== undefined) return known;
-    const { images, classes } = this.manifest(id);
-    const covers = classes.slice(0, COVER_PICTURES).map((_name, label) => images.findIndex((image) => image.label === label && image.split === 'train'));
-    const summary = { images: images.length, coverIndices: covers.filter((index) => index >= 0) };
-    this.#summaries.set(id, summary);
-    return summary;
-  }
 }
 
 function forgetOldest(map: Map<string, unknown>, kept: number): void {

@@ -12,9 +12,6 @@ import type { StudioEvents } from './events.ts';
 import { RunQueue } from './queue/run-queue.ts';
 import { Removals } from './removals.ts';
 
-/** More runs of one task than anyone removes at once. */
-const NEWEST_LOOKED_AT = 20;
-
 export class LibrarySession {
   readonly library: Library;
   readonly datasets: StudioDatasets;
@@ -38,15 +35,20 @@ export class LibrarySession {
     return this.library.bases.list().filter(({ id }) => !this.removals.isHidden('base', id));
   }
 
-  /** By name. */
-  tasks(): TaskRecord[] {
-    return this.library.tasks.list().filter(({ id }) => !this.removals.isHidden('task', id));
+  /** What lists leave out. */
+  get hidden(): { tasks: string[]; runs: string[] } {
+    return { tasks: this.removals.hiddenIds('task'), runs: this.removals.hiddenIds('run') };
+  }
+
+  /** Of a base, in order. */
+  taskNames(baseId: string): { id: string; name: string }[] {
+    return this.library.tasks.namesOfBase(baseId).filter(({ id }) => !this.removals.isHidden('task', id));
   }
 
   /** By id. @throws TapsError `not-found`, also for one that is about to be removed */
   task(id: string): TaskRecord {
-    const task = this.tasks().find((candidate) => candidate.id === id);
-    if (task === undefined) throw new TapsError('not-found', 'This task is not in the library any more.', 'Go back to the library.');
+    const task = this.removals.isHidden('task', id) ? null : this.library.tasks.findById(id);
+    if (task === null) throw new TapsError('not-found', 'This task is not in the library any more.', 'Go back to the library.');
     return task;
   }
 
@@ -62,18 +64,13 @@ export class LibrarySession {
     return this.library.runs.heads({ taskId }).filter(({ id }) => !this.removals.isHidden('run', id));
   }
 
-  /** Of a task, without its result; undefined when there was none. */
-  newestRun(taskId: string): RunHead | undefined {
-    return this.library.runs.heads({ taskId, limit: NEWEST_LOOKED_AT, results: false }).find(({ id }) => !this.removals.isHidden('run', id));
-  }
-
   /** Of a task, oldest first. */
   deltas(taskId: string): DeltaRecord[] {
     return this.library.deltas.list(taskId).filter(({ runId }) => runId === null || !this.removals.isHidden('run', runId));
   }
 
   status(): LibraryStatus {
-    return { state: 'open', folder: this.library.folder, bases: this.bases().length, tasks: this.tasks().length };
+    return { state: 'open', folder: this.library.folder, bases: this.bases().length, tasks: this.library.tasks.count() - this.removals.hiddenIds('task').length };
   }
 
   /** Stops the queue with a checkpoint, finishes removals, closes the library whatever goes wrong with the rest. */

@@ -37,6 +37,11 @@ export class Removals {
     return this.#of(kind, itemId) !== undefined;
   }
 
+  /** What is about to be removed. */
+  hiddenIds(kind: RemovalKind): string[] {
+    return [...this.#pending.values()].filter((removal) => removal.kind === kind).map(({ itemId }) => itemId);
+  }
+
   #of(kind: RemovalKind, itemId: string): Removal | undefined {
     return [...this.#pending.values()].find((removal) => removal.kind === kind && removal.itemId === itemId);
   }
@@ -57,9 +62,12 @@ export class Removals {
   undo(removalId: string): boolean {
     const removal = this.#pending.get(removalId);
     if (removal === undefined) return false;
+    // While its folders are being removed the task is gone already.
+    const task = removal.kind === 'task' ? this.#library.tasks.findById(removal.itemId) : null;
+    if (removal.kind === 'task' && task === null) return false;
     this.#forget(removal);
-    if (removal.kind === 'task') {
-      const base = this.#of('base', this.#library.tasks.get(removal.itemId).baseId);
+    if (task !== null) {
+      const base = this.#of('base', task.baseId);
       if (base !== undefined) this.#forget(base);
     }
     this.#events.libraryChanged();

@@ -18,7 +18,7 @@ function checkedName(session: LibrarySession, kind: RemovalKind, id: string): st
   switch (kind) {
     case 'base': {
       const base = session.base(id);
-      const users = session.tasks().flatMap((task) => (task.baseId === base.id ? [task.name] : []));
+      const users = session.taskNames(base.id).map(({ name }) => name);
       if (users.length > 0) {
         const shown = `${users.slice(0, 5).join(', ')}${users.length > 5 ? ` and ${String(users.length - 5)} more` : ''}`;
         throw new TapsError('already-exists', `The base ${JSON.stringify(base.name)} is used by ${users.length === 1 ? 'a task' : `${String(users.length)} tasks`}: ${shown}.`, 'Remove those tasks first.', { details: { tasks: users } });

@@ -71,10 +71,5 @@ const RECENT = 8;
 /** By the newest thing that happened to a task: its making or a run of it. */
 function recentTasks({ sessionOrNull: session }: StudioContext): { id: string; name: string }[] {
   if (session === null) return [];
-  return session
-    .tasks()
-    .map(({ id, name, createdAt }) => ({ id, name, at: session.newestRun(id)?.startedAt ?? createdAt }))
-    .sort((a, b) => b.at - a.at)
-    .slice(0, RECENT)
-    .map(({ id, name }) => ({ id, name }));
+  return session.library.tasks.recent(RECENT, session.hidden);
 }

@@ -3,6 +3,9 @@
  * drifts treats both alike; the ratio is that of the medians over the turns. Writes docs/benchmarks.md and docs/benchmarks.json.
  *
  * npm run bench -- window           how the window feels instead (tests/bench/window.ts)
+ * npm run bench -- many-tasks       several tasks on one picture, switching between tasks (tests/bench/many-tasks.ts)
+ * npm run bench -- library          a library of 10 000 tasks (tests/bench/library-scale.ts)
+ * npm run bench -- task             from pictures to a trained task, next to the PyTorch reference (tests/bench/task.ts)
  * npm run bench [-- --turns 3 --threads 2 --models resnet18,resnet50]
  */
 import { spawnSync } from 'node:child_process';
@@ -11,6 +14,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { writeSection } from './report.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const reference = join(root, 'tests', 'reference', 'bench_step.py');
@@ -31,8 +35,16 @@ interface Row {
   pytorch: Measured;
 }
 
-if (process.argv[2] === 'window') {
-  await import('./window.ts');
+/** Benchmarks of their own; each writes its own section or file. */
+const OTHERS: Record<string, () => Promise<unknown>> = {
+  window: () => import('./window.ts'),
+  'many-tasks': () => import('./many-tasks.ts'),
+  library: () => import('./library-scale.ts'),
+  task: () => import('./task.ts'),
+};
+const other = OTHERS[process.argv[2] ?? ''];
+if (other !== undefined) {
+  await other();
   process.exit(0);
 }
 const { values } = parseArgs({ options: { turns: { type: 'string', default: '3' }, threads: { type: 'string', default: '2' }, models: { type: 'string', default: 'resnet18' } } });
@@ -92,7 +104,5 @@ const table = [
     `| ${name} | ${ours.medianMs.toFixed(0)} ms | ${pytorch.medianMs.toFixed(0)} ms | ${(ours.medianMs / pytorch.medianMs).toFixed(2)} | ${ours.imagesPerSecond.toFixed(1)} | ${mebibytes(ours.peakResidentBytes)} : ${mebibytes(pytorch.peakResidentBytes)} (${(ours.peakResidentBytes / pytorch.peakResidentBytes).toFixed(2)}) | ${(ours.compileMs ?? 0).toFixed(0)} ms |`),
 ];
 const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${values.threads} threads, PyTorch ${available.stdout.trim()}, ${String(turns)} turns each, medians`;
-const text = `# Benchmarks\n\nMade by \`npm run bench\` (${machine}). Both sides ran in turns in the same run; ratios travel better between machines than times.\n\n${table.join('\n')}\n`;
-console.log(`\n${text}`);
-writeFileSync(join(root, 'docs', 'benchmarks.md'), text);
+writeSection('train-step', `## Training beside PyTorch\n\nMade by \`npm run bench\` (${machine}). Both sides ran in turns in the same run; ratios travel better between machines than times.\n\n${table.join('\n')}`);
 writeFileSync(join(root, 'docs', 'benchmarks.json'), `${JSON.stringify({ machine, rows }, null, 2)}\n`);

@@ -139,6 +139,28 @@ test('version 5 becomes version 6: sweeps are worked off here', async (t) => {
   assert.equal((await library.verify()).ok, true);
 });
 
+test('version 6 becomes version 7: tasks are found, sorted and counted', async (t) => {
+  const folder = fixtureV1(t);
+  const old = openSqlite(join(folder, 'library.db'), { readOnly: false, mustExist: true });
+  const { id } = old.get<{ id: string }>('SELECT id FROM tasks') ?? { id: '' };
+  old.run("UPDATE tasks SET name = 'Täsk 10' WHERE id = ?", id);
+  old.run("INSERT INTO tasks (id, name, base_id, dataset_id, class_names, created_at) SELECT 'second', 'täsk 9', base_id, dataset_id, '[\"Übung\"]', created_at + 1 FROM tasks WHERE id = ?", id);
+  old.close();
+  openLibrary(folder, { migrations: MIGRATIONS.slice(0, 6) }).close();
+  assert.equal(versionOf(join(folder, 'library.db')), 6);
+  using library = openLibrary(folder);
+  const { images, classes } = library.datasets.get(library.tasks.get('second').datasetId).manifest;
+  const page = library.tasks.page({ sort: 'name' });
+  assert.deepEqual(page.tasks.map(({ name }) => name), ['täsk 9', 'Täsk 10']);
+  assert.deepEqual(page.tasks.map((task) => [task.images, task.coverIndices.length > 0]), [[images.length, true], [images.length, true]]);
+  assert.equal(page.tasks[1]?.results, 1);
+  assert.deepEqual(library.tasks.page({ text: 'ubung' }).tasks.map((task) => task.id), ['second']);
+  assert.equal(library.tasks.totals()[0]?.classes, classes.length, 'of the learnt task alone');
+  assert.equal((await library.verify()).ok, true);
+  await library.tasks.remove('second');
+  assert.deepEqual(library.tasks.page({ text: 'ubung' }).tasks, []);
+});
+
 /** A migration after the newest one that stops after `steps` of its three statements. */
 function nextMigration(steps: number, version = NEWEST + 1): Migration {
   return {
@@ -274,6 +296,12 @@ test('lists and look-ups use indices', (t) => {
   t.after(() => { db.close(); });
   for (const query of [
     'SELECT * FROM tasks WHERE name = ?',
+    'SELECT id FROM tasks ORDER BY sort_name, id LIMIT 60',
+    'SELECT id FROM tasks ORDER BY created_at DESC, sort_name, id LIMIT 60',
+    'SELECT search FROM task_texts WHERE task_id = ?',
+    'SELECT id, name FROM tasks WHERE base_id = ? ORDER BY sort_name, id',
+    'SELECT task_id, count(*) FROM deltas GROUP BY task_id',
+    'SELECT * FROM deltas WHERE base_id = ? ORDER BY id LIMIT 1',
     'SELECT * FROM tasks ORDER BY name',
     'SELECT name FROM tasks WHERE base_id = ? ORDER BY name',
     'SELECT * FROM runs WHERE task_id = ? ORDER BY id',

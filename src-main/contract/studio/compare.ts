@@ -36,11 +36,13 @@ export interface ComparePoint {
 
 export interface CompareView {
   points: ComparePoint[];
+  /** Tasks with older results that are not among the points, and how many results those have; all zero when tasks were named. */
+  omitted: { tasks: number; results: number };
   /** Per base: bytes of its files, once for all its tasks. */
   bases: { id: string; name: string; bytes: number; layers: { name: string; parameters: number }[] }[];
 }
 
 export const COMPARE_REQUESTS = {
-  /** All tasks when empty. */
+  /** When empty, the tasks with the newest results, as many as make a picture. */
   'compare.view': request(z.strictObject({ taskIds: z.array(idSchema).max(1000) }), answer<CompareView>()),
 } as const;

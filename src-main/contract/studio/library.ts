@@ -52,10 +52,21 @@ export interface TaskCard {
   createdAt: number;
 }
 
+export const TASK_SORTS = ['newest', 'name', 'accuracy', 'bytes'] as const;
+export type TaskSort = (typeof TASK_SORTS)[number];
+
 export interface LibraryOverview {
   bases: BaseCard[];
+  /** The first by name; `library.tasks` has all, a page at a time. */
   tasks: TaskCard[];
+  taskCount: number;
   totals: { bytes: number; fullCopiesBytes: number; freeBytes: number | null };
+}
+
+export interface TaskList {
+  tasks: TaskCard[];
+  /** That match, on all pages. */
+  total: number;
 }
 
 export interface DatasetVersion {
@@ -100,6 +111,13 @@ const PREPROCESSING = z.enum(['imagenet', 'caffe', 'unit', 'half']);
 
 export const LIBRARY_REQUESTS = {
   'library.overview': request(EMPTY, answer<LibraryOverview>()),
+  /** A page of the tasks that have every word of `text` in name, tags, classes, notes or the base's name; those without the figure that is sorted by come last. */
+  'library.tasks': request(
+    z.strictObject({ text: z.string().max(300).default(''), sort: z.enum(TASK_SORTS).default('name'), baseId: idSchema.optional(), offset: z.number().int().min(0).max(10_000_000).default(0), limit: z.number().int().min(1).max(200).default(60) }),
+    answer<TaskList>(),
+  ),
+  /** The wanted name, or one like it that no task has. */
+  'task.freeName': request(z.strictObject({ wanted: nameSchema }), answer<{ name: string }>()),
   'base.importEmbedded': request(z.strictObject({ operationId: operationIdSchema }), answer<BaseCard>()),
   'base.import': request(
     z.strictObject({ file: tokenSchema, name: nameSchema.optional(), preprocessing: PREPROCESSING.optional(), imageSize: z.number().int().min(8).max(1024).optional(), operationId: operationIdSchema }),

@@ -10,7 +10,7 @@ export const runHandlers: Handlers<keyof typeof RUN_REQUESTS> = {
   'run.show': ({ session }, { runId }) => runDetail(session, runId),
   'run.start': async ({ session }, { taskId, config }) => {
     const task = session.task(taskId);
-    if (session.datasets.summary(task.datasetId).images === 0) {
+    if (session.library.datasets.summary(task.datasetId).images === 0) {
       throw new TapsError('dataset-invalid', `Task ${JSON.stringify(task.name)} came from an adapter folder and has no pictures to learn from.`, 'Add a new task with pictures of your own.');
     }
     await requirePossible(session, task, config);

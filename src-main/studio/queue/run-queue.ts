@@ -40,7 +40,7 @@ export class RunQueue {
     this.#isHidden = isHidden;
   }
 
-  /** A run is going or waiting. */
+  /** A run is going or waiting here. */
   get busy(): boolean {
     return this.#active !== null || this.#waiting.length > 0;
   }
@@ -54,7 +54,7 @@ export class RunQueue {
     return { active: this.#active, waiting: this.#waiting.map(({ runId }) => runId) };
   }
 
-  statusOf(run: RunHead): RunHead['status'] {
+  statusOf(run: Pick<RunHead, 'id' | 'status'>): RunHead['status'] {
     return statusOf(run, this.#state);
   }
 

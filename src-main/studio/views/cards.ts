@@ -1,11 +1,14 @@
 /** @file Bases, tasks and results as cards. Reads the library; computes sums and shares only. */
+import { TapsError } from '../../contract/errors.ts';
 import type { BaseRecord, DeltaRecord, TaskRecord } from '../../contract/records.ts';
 import type { ComparePoint } from '../../contract/studio/compare.ts';
 import type { BaseCard, DeltaCard, TaskCard } from '../../contract/studio/library.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
+import type { TaskSummary } from '../../services/open-library.ts';
 import type { LibrarySession } from '../library-session.ts';
 
-export function baseCard(session: LibrarySession, base: BaseRecord): BaseCard {
+/** @param tasks on this base; counted when it is not known */
+export function baseCard(session: LibrarySession, base: BaseRecord, tasks = session.library.tasks.page({ baseId: base.id, limit: 0, hidden: session.hidden }).total): BaseCard {
   return {
     id: base.id,
     name: base.name,
@@ -15,7 +18,7 @@ export function baseCard(session: LibrarySession, base: BaseRecord): BaseCard {
     gatedLayers: base.summary.gatedLayers,
     imageSize: base.preprocessing.imageSize,
     bytes: baseBytes(base),
-    tasks: session.tasks().filter(({ baseId }) => baseId === base.id).length,
+    tasks,
     createdAt: base.createdAt,
   };
 }
@@ -34,28 +37,18 @@ export function smallerOf({ compression }: Pick<DeltaRecord, 'compression'>): Co
   return compression === null ? null : { encoding: compression.encoding, tolerance: compression.tolerance };
 }
 
-export function taskCard(session: LibrarySession, task: TaskRecord): TaskCard {
-  const { library } = session;
-  const base = library.bases.get(task.baseId);
-  const deltas = session.deltas(task.id);
-  const current = deltas.find(({ id }) => id === task.currentDeltaId);
-  const newest = session.newestRun(task.id);
-  const { images, coverIndices } = session.datasets.summary(task.datasetId);
+export function taskCard(session: LibrarySession, { id }: Pick<TaskRecord, 'id'>): TaskCard {
+  const [summary] = session.library.tasks.summaries([id], session.hidden);
+  if (summary === undefined) throw new TapsError('not-found', 'This task is not in the library any more.', 'Go back to the library.');
+  return cardOf(session, summary, session.library.bases.get(summary.baseId));
+}
+
+/** @param base the task's */
+export function cardOf(session: LibrarySession, { current, newestRun, currentDeltaId: _shown, ...task }: TaskSummary, base: BaseRecord): TaskCard {
   return {
-    id: task.id,
-    name: task.name,
-    tags: task.tags,
-    notes: task.notes,
-    baseId: base.id,
-    baseName: base.name,
-    datasetId: task.datasetId,
-    classNames: task.classNames,
-    images,
-    current: current === undefined ? null : deltaCard(current, fullCopyBytes(base, task.classNames.length)),
-    results: deltas.length,
-    lastRun: newest === undefined ? null : { id: newest.id, status: session.queue.statusOf(newest), method: newest.config.method },
-    coverIndices,
-    createdAt: task.createdAt,
+    ...task,
+    current: current === null ? null : { ...current, shareOfFullCopy: current.bytes / fullCopyBytes(base, task.classNames.length) },
+    lastRun: newestRun === null ? null : { ...newestRun, status: session.queue.statusOf(newestRun) },
   };
 }
 
@@ -65,10 +58,6 @@ export function taskCard(session: LibrarySession, task: TaskRecord): TaskCard {
  */
 export function layersOf(session: LibrarySession, base: BaseRecord): { name: string; parameters: number }[] {
   if (base.summary.layers !== undefined) return base.summary.layers;
-  for (const task of session.library.tasks.list()) {
-    if (task.baseId !== base.id) continue;
-    const delta = session.library.deltas.list(task.id)[0];
-    if (delta !== undefined) return delta.layers.map(({ name, parameters }) => ({ name, parameters }));
-  }
-  return [];
+  const first = session.library.deltas.firstOfBase(base.id);
+  return first === null ? [] : first.layers.map(({ name, parameters }) => ({ name, parameters }));
 }

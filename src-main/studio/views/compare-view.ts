@@ -1,13 +1,18 @@
 /** @file Every stored result of chosen tasks with what it cost and brought. */
 import type { BaseRecord, TaskRecord } from '../../contract/records.ts';
 import type { ComparePoint, CompareView } from '../../contract/studio/compare.ts';
+import { orderKey } from '../../core/search-words.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import type { LibrarySession } from '../library-session.ts';
 import { baseBytes, layersOf, smallerOf } from './cards.ts';
 
-/** @param taskIds all tasks when empty @throws TapsError `not-found` */
+/** Of tasks that are not named, so many results at most: more marks than this tell nothing apart. */
+const MOST_RESULTS = 500;
+
+/** @param taskIds when empty, the tasks with the newest results, as many as go @throws TapsError `not-found` */
 export function compareView(session: LibrarySession, taskIds: readonly string[]): CompareView {
-  const tasks = taskIds.length === 0 ? session.tasks() : [...new Set(taskIds)].map((id) => session.task(id));
+  const { ids, omitted } = taskIds.length === 0 ? newestTasks(session) : { ids: [...new Set(taskIds)], omitted: { tasks: 0, results: 0 } };
+  const tasks = ids.map((id) => session.task(id)).sort((a, b) => (orderKey(a.name) < orderKey(b.name) ? -1 : 1));
   const bases = new Map(session.library.bases.list().map((base) => [base.id, base]));
   const points = tasks.flatMap((task) => {
     const base = bases.get(task.baseId);
@@ -16,8 +21,27 @@ export function compareView(session: LibrarySession, taskIds: readonly string[])
   const used = new Set(tasks.map(({ baseId }) => baseId));
   return {
     points,
+    omitted,
     bases: [...bases.values()].filter(({ id }) => used.has(id)).map((base) => ({ id: base.id, name: base.name, bytes: baseBytes(base), layers: layersOf(session, base) })),
   };
+}
+
+/** Whole tasks, never a part of one's results. */
+function newestTasks({ library, removals }: LibrarySession): { ids: string[]; omitted: CompareView['omitted'] } {
+  const ids: string[] = [];
+  const omitted = { tasks: 0, results: 0 };
+  let taken = 0;
+  for (const { taskId, results } of library.deltas.countsByTask()) {
+    if (removals.isHidden('task', taskId)) continue;
+    if (omitted.tasks === 0 && (ids.length === 0 || taken + results <= MOST_RESULTS)) {
+      ids.push(taskId);
+      taken += results;
+    } else {
+      omitted.tasks++;
+      omitted.results += results;
+    }
+  }
+  return { ids, omitted };
 }
 
 function pointsOf(session: LibrarySession, task: TaskRecord, base: BaseRecord): ComparePoint[] {
