@@ -14,6 +14,9 @@ export interface WebGpuOptions {
   submissionMs?: number;
 }
 
+/** Its session is never released: the runtime drops its GPU with the last one, and crashes when something still holds a buffer of it. */
+const keeper = new Transfers();
+
 /** @returns the engine, or the reason why there is none. @throws TapsError `invalid-config` for a device or setting that cannot be */
 export async function loadWebGpu({ device, submissionMs }: WebGpuOptions): Promise<{ engine: GpuEngine } | { reason: string }> {
   const options = { submissionMs: submissionMs ?? submissionSetting() };
@@ -21,15 +24,12 @@ export async function loadWebGpu({ device, submissionMs }: WebGpuOptions): Promi
     return { reason: `onnxruntime-node ${ort.env.versions.common} has no WebGPU for ${process.platform} ${process.arch} (it has for Windows, macOS on Apple silicon and Linux x64)` };
   }
   chooseDevice('webgpu', device);
-  const probe = new Transfers();
   try {
-    const tensor = await probe.upload(Float32Array.of(1), [1]);
+    const tensor = await keeper.upload(Float32Array.of(1), [1]);
     tensor.dispose();
   } catch (error) {
     const message = messageOf(error);
     return { reason: /get a WebGPU adapter/.test(message) ? whyNoAdapter(shorten(message)) : `WebGPU did not start: ${shorten(message)}` };
-  } finally {
-    probe.dispose();
   }
   return { engine: new GpuEngine(await describeAdapter(), options) };
 }
