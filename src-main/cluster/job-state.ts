@@ -1,14 +1,7 @@
 /** @file What has become of a job, from what Slurm says and what lies in its folder; and which jobs are to be sent. Pure. */
 import type { ErrorEnvelope } from '../contract/errors.ts';
+import type { JobStateName } from '../contract/sweep.ts';
 import { isGoing, isWaiting, type SlurmJob } from './slurm-output.ts';
-
-/**
- * `unsent`: never given to Slurm. `waiting`, `running`: Slurm has it. `ending`: Slurm says that it ended well, its result is not to be
- * seen yet (shared file systems may take a minute). `finished`: its result is there. `failed`: it ended without one.
- * `unknown`: Slurm could not be asked, and the folder does not tell.
- */
-export const JOB_STATES = ['unsent', 'waiting', 'running', 'ending', 'finished', 'failed', 'unknown'] as const;
-export type JobStateName = (typeof JOB_STATES)[number];
 
 export interface JobFacts {
   /** There is a result. That it is whole is looked at when it is taken in. */

@@ -34,3 +34,11 @@ export interface SweepRecord {
   place: SweepPlace | null;
   entries: SweepEntryRecord[];
 }
+
+/**
+ * Of a job on Slurm. `unsent`: never given to it. `waiting`, `running`: Slurm has it. `ending`: Slurm says that it ended well, its
+ * result is not to be seen yet (shared file systems may take a minute). `finished`: its result is there. `failed`: it ended without
+ * one. `unknown`: Slurm could not be asked, and the folder does not tell.
+ */
+export const JOB_STATES = ['unsent', 'waiting', 'running', 'ending', 'finished', 'failed', 'unknown'] as const;
+export type JobStateName = (typeof JOB_STATES)[number];

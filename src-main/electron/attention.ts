@@ -9,19 +9,22 @@ const UNKNOWN_PROGRESS = 2;
 
 export function drawAttention(studio: Studio, windowOf: () => BrowserWindow | null, mayNotify: () => Promise<boolean>): void {
   const going = new Set<string>();
+  const away = new Set<string>();
   const keepAwake = makeBlocker();
   studio.onEvent((event) => {
     if (event.name !== 'run.changed') return;
     const run = event.payload;
     const window = windowOf();
-    if (run.status === 'running' || run.status === 'paused') {
+    // What goes on elsewhere needs nothing of this machine; its end is news all the same.
+    if (run.cluster !== null && run.status === 'running') away.add(run.id);
+    else if (run.status === 'running' || run.status === 'paused') {
       going.add(run.id);
       window?.setProgressBar(shareOf(run), { mode: run.status === 'paused' ? 'paused' : 'normal' });
     } else if (going.delete(run.id)) {
       window?.setProgressBar(NO_PROGRESS);
       // A run that the person stopped, or that ends with the program, is no news.
       if (window?.isFocused() !== true && (run.status === 'done' || run.failure !== null)) void notify(run, windowOf, mayNotify);
-    }
+    } else if (away.delete(run.id) && window?.isFocused() !== true && (run.status === 'done' || run.failure !== null)) void notify(run, windowOf, mayNotify);
     keepAwake(going.size > 0);
   });
 }

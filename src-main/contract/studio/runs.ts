@@ -2,10 +2,28 @@
 import { z } from 'zod';
 import type { ErrorEnvelope } from '../errors.ts';
 import type { RunRecord } from '../records.ts';
+import type { JobStateName } from '../sweep.ts';
 import { trainConfigSchema, type EpochMetrics, type TrainConfig, type TrainProgress } from '../training.ts';
 import { answer, EMPTY, idSchema, request } from './common.ts';
 
 export type RunStage = 'queued' | 'decoding' | 'loading' | 'compiling' | 'training' | 'evaluating' | 'saving' | 'ended';
+
+/** A run that Slurm has, or had. */
+export interface ClusterRun {
+  sweepId: string;
+  /** Slurm's number of the job, such as 12_3; null when it is not known. */
+  job: string | null;
+  state: JobStateName;
+  /** Why it waits, in Slurm's words, or why there is no news; empty where there is nothing to say. */
+  reason: string;
+  /** The node it was last heard from. */
+  host: string | null;
+  /** For showing to a person only. */
+  log: string | null;
+  stage: Exclude<RunStage, 'queued' | 'decoding' | 'ended'> | null;
+  progress: TrainProgress | null;
+  failure: ErrorEnvelope | null;
+}
 
 /** A run as the queue shows it. */
 export interface RunView {
@@ -27,6 +45,8 @@ export interface RunView {
   finishedAt: number | null;
   /** Of the stored result, once done. */
   deltaId: string | null;
+  /** null for a run of this machine. */
+  cluster: ClusterRun | null;
 }
 
 /** One level of a path, from the weakest penalty. What is measured is null until the run has ended. */

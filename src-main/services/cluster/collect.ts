@@ -63,8 +63,9 @@ export function openPositions(library: Library, sweepId: string): number[] {
 
 function recordFailure(library: Library, sweepId: string, { position, runId, failure }: SweepEntryRecord, { code, message, advice }: ErrorEnvelope): void {
   const words = `${message} ${advice}`.trim();
-  if (runId === null || library.runs.head(runId).status === 'done') return;
-  if (failure !== words) library.sweeps.update(sweepId, position, { runId, failure: words });
+  const status = runId === null ? null : library.runs.head(runId).status;
+  if (runId === null || status === 'done' || (failure === words && (status === 'failed' || status === 'cancelled'))) return;
+  library.sweeps.update(sweepId, position, { runId, failure: words });
   if (code === 'cancelled') library.runs.setStatus(runId, 'cancelled');
   else library.runs.fail(runId, message);
 }

@@ -26,6 +26,8 @@ export interface SubmitOptions extends ExportOptions {
   program: readonly string[] | null;
   /** Where the shared folder is to be; undefined: where it is, for a new one in the library. */
   folder?: string | undefined;
+  /** Send these only; undefined: everything that is to be sent. */
+  only?: readonly number[] | undefined;
   /** How long a result may take to be seen after Slurm says that its job has ended, in milliseconds. */
   settleMs?: number | undefined;
 }
@@ -70,7 +72,7 @@ export async function submitSweep(library: Library, sweepId: string, options: Su
   const collected = await collectResults(library, sweepId, folder, before);
   const refused = new Set(collected.refused.map(({ position }) => position));
   const taken = new Set(collected.taken);
-  const send = positionsToSend(before.jobs.map(({ position, state }) => ({ position, state: refused.has(position) ? ('failed' as const) : state }))).filter((position) => !taken.has(position));
+  const send = positionsToSend(before.jobs.map(({ position, state }) => ({ position, state: refused.has(position) ? ('failed' as const) : state }))).filter((position) => !taken.has(position) && options.only?.includes(position) !== false);
   const unsent = new Set(send);
   const jobIds = send.length === 0 ? [] : await sendJobs(library, sweepId, folder, batch, unsent, options).catch((error: unknown) => {
     recordUnsent(library, sweepId, unsent, error);

@@ -53,12 +53,11 @@ export async function waitForSweep(libraryFolder: string, sweepId: string, optio
     if (view.asked !== true) options.onTrouble?.({ code: 'cluster-failed', message: `squeue does not answer: ${JSON.stringify(view.asked)}.`, advice: 'It is asked again.' });
     const over = view.jobs.every(({ state }) => isOver(state));
     if (over || view.jobs.some(({ state }) => state === 'finished')) {
-      const taken = await tryToCollect(libraryFolder, sweepId, folder, view, options);
-      if (taken !== null) {
-        lockedSince = null;
-        open = taken.open;
-        if (over) return;
-      } else if (over) {
+      const { open: left, locked } = await tryToCollect(libraryFolder, sweepId, folder, view, options);
+      open = left;
+      if (over && !locked) return;
+      if (!locked) lockedSince = null;
+      else if (over) {
         lockedSince ??= Date.now();
         if (Date.now() - lockedSince > LOCKED_MS) throw new TapsError('library-locked', `The library ${libraryFolder} is kept by another program; results of the sweep wait in ${folder.path}.`, `Collect them when it is closed: taps sweep --collect ${sweepId}`);
       }
@@ -88,21 +87,23 @@ async function lookSettled(folder: ClusterFolder, positions: readonly number[], 
   return { ...view, jobs: view.jobs.map((job) => byPosition.get(job.position) ?? job) };
 }
 
-/** null when another program has the library now. */
-async function tryToCollect(libraryFolder: string, sweepId: string, folder: ClusterFolder, view: ClusterView, options: WaitOptions): Promise<{ open: number[] } | null> {
+/** What is taken in, or, while another program has the library, what that one has taken in. */
+async function tryToCollect(libraryFolder: string, sweepId: string, folder: ClusterFolder, view: ClusterView, options: WaitOptions): Promise<{ open: number[]; locked: boolean }> {
   let library: Library;
   try {
     library = openLibrary(libraryFolder);
   } catch (error) {
     if (!(error instanceof TapsError) || error.code !== 'library-locked') throw error;
-    options.onTrouble?.({ code: error.code, message: error.message, advice: 'Results wait in the shared folder until it is free.' });
-    return null;
+    const open = using(openLibrary(libraryFolder, { readOnly: true }), (other) => openPositions(other, sweepId));
+    const waits = view.jobs.some(({ position, state }) => state === 'finished' && open.includes(position));
+    if (waits) options.onTrouble?.({ code: error.code, message: error.message, advice: 'Results wait in the shared folder until it is free.' });
+    return { open, locked: waits };
   }
   try {
     const collected = await collectResults(library, sweepId, folder, view);
     if (collected.taken.length > 0 || collected.refused.length > 0) options.onCollected?.(collected);
     const refused = new Set(collected.refused.map(({ position }) => position));
-    return { open: openPositions(library, sweepId).filter((position) => !refused.has(position)) };
+    return { open: openPositions(library, sweepId).filter((position) => !refused.has(position)), locked: false };
   } finally {
     library.close();
   }

@@ -19,6 +19,6 @@ export const runHandlers: Handlers<keyof typeof RUN_REQUESTS> = {
   'run.resume': ({ session }, { runId }) => session.queue.resume(runId),
   'run.pause': ({ session }, { runId }) => ({ paused: session.queue.pause(runId) }),
   'run.continue': ({ session }, { runId }) => ({ paused: session.queue.continue(runId) }),
-  'run.stop': ({ session }, { runId, keepBest }) => ({ stopping: session.queue.stop(runId, keepBest) }),
+  'run.stop': async ({ session }, { runId, keepBest }) => ({ stopping: await session.queue.stop(runId, keepBest) }),
   'run.move': ({ session }, { runId, position }) => session.queue.move(runId, position),
 };

@@ -1,5 +1,5 @@
 /**
- * @file The queue of runs: one at a time, the next starts by itself. Every run is recorded with its frozen settings the moment it is
+ * @file The queue of runs: one at a time here, the next starts by itself; those that Slurm has stand beside it. Every run is recorded with its frozen settings the moment it is
  * asked for. What is waiting or going when the library closes can be resumed at the next start.
  */
 import { TapsError } from '../../contract/errors.ts';
@@ -11,6 +11,7 @@ import { canResume, trainTask } from '../../services/train-task.ts';
 import type { StudioEvents } from '../events.ts';
 import { throttle } from '../throttle.ts';
 import { ActiveRun } from './active-run.ts';
+import { ClusterRuns } from './cluster-runs.ts';
 import { forgetFailure, keepFailure } from './failures.ts';
 import { runView, statusOf, type QueueState } from './run-view.ts';
 
@@ -29,6 +30,7 @@ export class RunQueue {
   readonly #library: Library;
   readonly #events: StudioEvents;
   readonly #isHidden: (run: Pick<RunHead, 'id' | 'taskId'>) => boolean;
+  readonly #cluster: ClusterRuns;
   #waiting: Waiting[] = [];
   #active: ActiveRun | null = null;
   #ended: Promise<unknown> = Promise.resolve();
@@ -38,6 +40,9 @@ export class RunQueue {
     this.#library = library;
     this.#events = events;
     this.#isHidden = isHidden;
+    this.#cluster = new ClusterRuns(library, events, (runId) => {
+      this.#tell(runId);
+    });
   }
 
   /** A run is going or waiting here. */
@@ -47,21 +52,21 @@ export class RunQueue {
 
   /** Whether one of the task's runs is going or waiting. */
   hasRunOf(taskId: string): boolean {
-    return [...this.#waiting.map(({ runId }) => runId), ...(this.#active === null ? [] : [this.#active.id])].some((id) => this.#library.runs.head(id).taskId === taskId);
+    return [...this.#cluster.going(), ...this.#waiting.map(({ runId }) => runId), ...(this.#active === null ? [] : [this.#active.id])].some((id) => this.#library.runs.head(id).taskId === taskId);
   }
 
   get #state(): QueueState {
-    return { active: this.#active, waiting: this.#waiting.map(({ runId }) => runId) };
+    return { active: this.#active, waiting: this.#waiting.map(({ runId }) => runId), cluster: this.#cluster };
   }
 
   statusOf(run: Pick<RunHead, 'id' | 'status'>): RunHead['status'] {
     return statusOf(run, this.#state);
   }
 
-  /** Running first, then waiting in order, then the newest that have ended. */
+  /** Running first, then waiting in order, then those that Slurm has, then the newest that have ended. */
   list(): RunView[] {
     const state = this.#state;
-    const first = [...(state.active === null ? [] : [state.active.id]), ...state.waiting];
+    const first = [...new Set([...(state.active === null ? [] : [state.active.id]), ...state.waiting, ...this.#cluster.going()])];
     const heads = new Map(this.#library.runs.heads({ limit: LISTED_ENDED + first.length, results: false }).map((run) => [run.id, run]));
     const known = first.map((id) => heads.get(id) ?? this.#library.runs.head(id));
     const ended = [...heads.values()].filter((run) => !first.includes(run.id) && !this.#isHidden(run));
@@ -80,8 +85,12 @@ export class RunQueue {
   }
 
   /** @throws TapsError `usage` when it cannot be gone on with */
-  resume(runId: string): RunView {
+  async resume(runId: string): Promise<RunView> {
     const run = this.#library.runs.head(runId);
+    if (this.#cluster.view(run) !== null) {
+      await this.#cluster.resume(runId);
+      return this.view(runId);
+    }
     const { canResume: possible, status } = this.view(runId);
     if (!possible || !canResume({ ...run, status })) throw new TapsError('usage', `The run is ${status}${status === 'cancelled' || status === 'failed' ? ' and left no checkpoint' : ''}.`, 'Start a new run.');
     forgetFailure(this.#library, runId);
@@ -109,8 +118,12 @@ export class RunQueue {
     return false;
   }
 
-  /** @param keepBest end with the best so far as the result; with nothing learnt yet it is an ordinary stop */
-  stop(runId: string, keepBest: boolean): boolean {
+  /** A run that Slurm has is cancelled there. @param keepBest of a run here: end with the best so far as the result; with nothing learnt yet it is an ordinary stop */
+  async stop(runId: string, keepBest: boolean): Promise<boolean> {
+    if (this.#cluster.view(this.#library.runs.head(runId)) !== null) {
+      await this.#cluster.stop(runId);
+      return true;
+    }
     if (this.#waiting.some((entry) => entry.runId === runId)) {
       this.#waiting = this.#waiting.filter((entry) => entry.runId !== runId);
       this.#library.runs.setStatus(runId, 'cancelled');
@@ -224,6 +237,7 @@ export class RunQueue {
   /** Stops the run that is going with a checkpoint; it and the waiting ones can be resumed. */
   async close(): Promise<void> {
     this.#closing = true;
+    await this.#cluster.close();
     this.#interruptWaiting();
     const active = this.#active;
     if (active === null) return;
