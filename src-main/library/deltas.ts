@@ -58,7 +58,8 @@ function recordOf(row: DeltaRow): DeltaRecord {
   };
 }
 
-function insertDelta(db: WritableDb, delta: DeltaRecord): void {
+/** Part of the transaction that makes it exist. */
+export function insertDelta(db: WritableDb, delta: DeltaRecord): void {
   insertBlob(db, delta.blob);
   db.run(
     `INSERT INTO deltas (id, task_id, run_id, method, base_id, blob_sha256, layers, layers_open, layers_total, parameters, test_accuracy, validation_accuracy, path_level, derived_from, compression, created_at)

@@ -37,15 +37,9 @@ export interface LibraryStats {
 interface TaskRow {
   id: string;
   name: string;
-  class_names: string;
-  summary: string;
+  classes: number;
+  base_id: string;
   current_sha256: string | null;
-}
-
-function fullCopyBytes(row: TaskRow): number {
-  const { backboneBytes, features } = fromJson<BaseRecord['summary']>(row.summary, 'bases.summary');
-  const classes = fromJson<string[]>(row.class_names, 'tasks.class_names').length;
-  return backboneBytes + (features + 1) * classes * FLOAT_BYTES;
 }
 
 /** Sizes are those of the files, not of the records. */
@@ -60,9 +54,13 @@ export async function libraryStats({ reader, blobs, fileSystem }: LibraryContext
   const deltas = reader.all<{ task_id: string; sha256: string }>('SELECT task_id, blob_sha256 AS sha256 FROM deltas');
   const byTask = Map.groupBy(deltas, (delta) => delta.task_id);
   const rows = reader.all<TaskRow>(
-    `SELECT tasks.id, tasks.name, tasks.class_names, summary, blob_sha256 AS current_sha256
-     FROM tasks JOIN bases ON bases.id = tasks.base_id LEFT JOIN deltas ON deltas.id = current_delta_id ORDER BY tasks.name`,
+    'SELECT tasks.id, tasks.name, classes, tasks.base_id, blob_sha256 AS current_sha256 FROM tasks LEFT JOIN deltas ON deltas.id = current_delta_id ORDER BY tasks.name',
   );
+  const summaries = new Map(reader.all<{ id: string; summary: string }>('SELECT id, summary FROM bases').map(({ id, summary }) => [id, fromJson<BaseRecord['summary']>(summary, 'bases.summary')]));
+  const fullCopyBytes = ({ base_id: baseId, classes }: TaskRow): number => {
+    const { backboneBytes = 0, features = 0 } = summaries.get(baseId) ?? {};
+    return backboneBytes + (features + 1) * classes * FLOAT_BYTES;
+  };
   const perTask = rows.map((row) => ({
     taskId: row.id,
     name: row.name,

@@ -19,6 +19,10 @@ export const catalogue: Migration = {
       CREATE INDEX tasks_sort_name ON tasks (sort_name, id);
       CREATE INDEX tasks_newest ON tasks (created_at DESC, sort_name, id);
 
+      -- Lists need four short columns of a delta; the row has its layers in between, several pages of text.
+      CREATE INDEX deltas_figures ON deltas (id, run_id, test_accuracy, blob_sha256);
+      CREATE INDEX deltas_files ON deltas (task_id, blob_sha256);
+
       -- Pictures of the manifest, and JSON: places of a few of them to show it by.
       ALTER TABLE datasets ADD COLUMN images INTEGER NOT NULL DEFAULT 0;
       ALTER TABLE datasets ADD COLUMN covers TEXT NOT NULL DEFAULT '[]';
