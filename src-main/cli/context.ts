@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { TapsError } from '../contract/errors.ts';
 import { listenForInterrupts } from './output/interrupt.ts';
 import { reportError } from './output/report-error.ts';
 import { Terminal } from './output/terminal.ts';
@@ -10,6 +11,7 @@ export interface GlobalOptions {
   library?: string;
   json?: boolean;
   quiet?: boolean;
+  device?: string;
 }
 
 export interface CommandContext {
@@ -36,12 +38,26 @@ export async function runCommand(command: Command, work: (context: CommandContex
   const terminal = new Terminal({ json: options.json === true, quiet: options.quiet === true });
   using interrupts = listenForInterrupts(terminal);
   try {
+    if (options.device !== undefined) giveDevice(options.device, command);
     await work({ libraryFolder: libraryFolderOf(options.library), libraryOption: options.library, terminal, signal: interrupts.signal });
   } catch (error) {
     process.exitCode = reportError(error, terminal);
   } finally {
     terminal.clearLive();
   }
+}
+
+/**
+ * Children take it from the environment: which GPU it is belongs to the machine, not to the run.
+ * @throws TapsError `usage` when what computes has no devices
+ */
+function giveDevice(device: string, command: Command): void {
+  const { engine = 'onnxruntime', resume } = command.opts<{ engine?: string; resume?: boolean }>();
+  const computes = command.options.some(({ long }) => long === '--engine');
+  if (computes && resume !== true && engine !== 'webgpu' && engine !== 'tensorflow') {
+    throw new TapsError('usage', `--device ${device} names a GPU, and the engine ${engine} computes on the CPU.`, 'Add --engine webgpu or --engine tensorflow, or leave --device out.');
+  }
+  process.env['TAPS_DEVICE'] = device;
 }
 
 /** A command line to copy: quotes what a shell would split, and repeats `--library`. */

@@ -29,6 +29,7 @@ export function buildProgram(): Command {
     .description('Learn many image tasks on one pretrained network by changing only the layers each task needs.')
     .version(programVersion())
     .option('--library <folder>', 'library to work on [default: $TAPS_LIBRARY, else ~/TAPS Studio/library]')
+    .option('--device <gpu>', 'GPU for the engines webgpu and tensorflow [default: $TAPS_DEVICE, else their own choice]')
     .option('--json', 'results as one JSON document on standard output, errors as one on standard error')
     .option('--quiet', 'no progress and no notes')
     .addHelpText('after', EXIT_CODES);

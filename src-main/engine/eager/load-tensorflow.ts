@@ -1,4 +1,5 @@
 /** @file Loads @tensorflow/tfjs-node-gpu if it can be loaded, and says exactly why when it cannot. */
+import { existsSync, readFileSync } from 'node:fs';
 import util from 'node:util';
 
 export interface TensorflowProbe {
@@ -26,6 +27,8 @@ async function load(): Promise<TensorflowProbe> {
   const legacy = util as unknown as Record<string, unknown>;
   legacy['isNullOrUndefined'] ??= (value: unknown): boolean => value === null || value === undefined;
   legacy['isArray'] ??= Array.isArray;
+  // Without it TensorFlow takes all of a GPU's memory at once, whatever else uses the GPU.
+  process.env['TF_FORCE_GPU_ALLOW_GROWTH'] ??= 'true';
   const platform = `${process.platform}-${process.arch}`;
   if (platform !== 'linux-x64' && platform !== 'win32-x64') {
     return { backend: null, description: `@tensorflow/tfjs-node-gpu has no build for ${platform} (only linux-x64 and win32-x64)` };
@@ -41,9 +44,24 @@ async function load(): Promise<TensorflowProbe> {
   if (!tf.engine().backendNames().includes('tensorflow')) return { backend: null, description: `${packageName} loaded but registered no backend` };
   await tf.setBackend('tensorflow');
   const backend = tf.backend() as unknown as { isUsingGpuDevice?: boolean; binding?: { TF_Version?: string } };
-  const device = backend.isUsingGpuDevice === true ? 'on the GPU (CUDA)' : 'on the CPU';
+  const device = backend.isUsingGpuDevice === true ? `on the GPU (CUDA${visibleDevices()})` : `on the CPU: ${whyNoCuda()}`;
   const version = backend.binding?.TF_Version ?? 'unknown';
-  return { backend: 'tensorflow', description: `TensorFlow ${version} ${device}, tfjs-node-gpu ${loaded.version['tfjs-node'] ?? loaded.version['tfjs-core'] ?? ''}`.trim() };
+  return { backend: 'tensorflow', description: `libtensorflow ${version} with tfjs-node-gpu ${loaded.version['tfjs-node'] ?? loaded.version['tfjs-core'] ?? ''}, ${device}` };
+}
+
+function visibleDevices(): string {
+  const visible = process.env['CUDA_VISIBLE_DEVICES'];
+  return visible === undefined ? '' : `, device ${visible}`;
+}
+
+/** What keeps a library that loaded from seeing a GPU, as far as files tell. */
+function whyNoCuda(): string {
+  const visible = process.env['CUDA_VISIBLE_DEVICES'];
+  if (visible === '' || visible === '-1') return `CUDA_VISIBLE_DEVICES is '${visible}'`;
+  if (process.platform !== 'linux') return 'no CUDA device is visible, or the library was built without CUDA';
+  if (!existsSync('/proc/driver/nvidia/version')) return 'no CUDA device is visible (the NVIDIA driver is not loaded)';
+  const driver = /Kernel Module\s+(?:for \S+\s+)?([\d.]+)/.exec(readFileSync('/proc/driver/nvidia/version', 'utf8'))?.[1] ?? 'unknown';
+  return `no CUDA device is visible, though NVIDIA driver ${driver} is loaded: CUDA 11 and cuDNN 8 are needed, and a library built with CUDA`;
 }
 
 function reasonOf(error: unknown, packageName: string): string {
