@@ -2,6 +2,7 @@
  * @file `npm run bench`: speed and memory next to PyTorch's in the same run. The two sides take turns, so that a machine whose speed
  * drifts treats both alike; the ratio is that of the medians over the turns. Writes docs/benchmarks.md and docs/benchmarks.json.
  *
+ * npm run bench -- gpu              training on the GPU instead (tests/bench/gpu.ts)
  * npm run bench -- window           how the window feels instead (tests/bench/window.ts)
  * npm run bench -- many-tasks       several tasks on one picture, switching between tasks (tests/bench/many-tasks.ts)
  * npm run bench -- library          a library of 10 000 tasks (tests/bench/library-scale.ts)
@@ -38,6 +39,7 @@ interface Row {
 /** Benchmarks of their own; each writes its own section or file. */
 const OTHERS: Record<string, () => Promise<unknown>> = {
   window: () => import('./window.ts'),
+  gpu: () => import('./gpu.ts'),
   'many-tasks': () => import('./many-tasks.ts'),
   library: () => import('./library-scale.ts'),
   task: () => import('./task.ts'),

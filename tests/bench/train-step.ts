@@ -1,6 +1,7 @@
-/** @file One side of a benchmark, as a process of its own: training steps or linear-probe steps on the CPU engine. Prints one JSON line. */
+/** @file One side of a benchmark, as a process of its own: training steps or linear-probe steps on one engine. Prints one JSON line. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import type { EngineId } from '../../src-main/contract/engine-info.ts';
 import { trainConfigSchema } from '../../src-main/contract/training.ts';
 import { createEngine } from '../../src-main/engine/index.ts';
 import { analyseBase } from '../../src-main/graph/analyse/analyse-base.ts';
@@ -11,6 +12,7 @@ const { values } = parseArgs({
   options: {
     model: { type: 'string' },
     method: { type: 'string', default: 'taps' },
+    engine: { type: 'string', default: 'onnxruntime' },
     size: { type: 'string', default: '64' },
     batch: { type: 'string', default: '32' },
     threads: { type: 'string', default: '2' },
@@ -23,7 +25,7 @@ if (values.model === undefined || imageSize === undefined || batchSize === undef
 const CLASSES = 10;
 
 const started = performance.now();
-const engine = await createEngine('onnxruntime', values.profile === undefined ? { threads } : { threads, profile: values.profile });
+const engine = await createEngine(values.engine as EngineId, values.profile === undefined ? { threads } : { threads, profile: values.profile });
 const base = analyseBase(parseOnnx(readFileSync(values.model)));
 const parsed = performance.now();
 const session = await createTrainingSession({
