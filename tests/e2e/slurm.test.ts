@@ -93,6 +93,7 @@ describe('a sweep on Slurm', { skip }, () => {
     assert.equal(again.code, 0, again.err);
     assert.deepEqual([jobsOf(again), (again.json as { collected: object }).collected], [[], { taken: [], refused: [] }]);
     assert.deepEqual(results(), expected);
+    assert.deepEqual(readdirSync(newestSweep().folder.path).sort(), ['batch.json', 'logs', 'submissions'], 'what jobs needed and left is gone');
     assert.equal((await taps('library', 'verify', ...at)).code, 0);
   });
 
@@ -113,7 +114,7 @@ describe('a sweep on Slurm', { skip }, () => {
   });
 
   test('a job that is killed goes on from its checkpoint and ends with the bytes of one that never was', async () => {
-    const words = ['sweep', 'things', '--methods', 'probe', '--seeds', '2', '--epochs', '200', ...quick];
+    const words = ['sweep', 'things', '--methods', 'probe', '--seeds', '2', '--epochs', '120', ...quick];
     assert.equal((await taps(...words)).code, 0);
     const expected = results();
     const sent = await taps(...words, ...onSlurm, '--no-wait', '--json');
@@ -134,7 +135,7 @@ describe('a sweep on Slurm', { skip }, () => {
     assert.deepEqual(results(), expected);
     using library = openLibraryForReading(libraryFolder);
     const { metrics } = library.runs.get(library.sweeps.get(id).entries[0]?.runId ?? '');
-    assert.equal(metrics.length, 200);
+    assert.equal(metrics.length, 120);
     // What was learnt before is not learnt again: the times it took are the ones it took then.
     assert.deepEqual(metrics.slice(0, 5).map(({ seconds }) => seconds), before.slice(0, 5).map(({ seconds }) => seconds));
   });
@@ -157,7 +158,9 @@ describe('a sweep on Slurm', { skip }, () => {
     assert.match(warned.failure?.message ?? '', /time of the job was nearly over; it stopped with a checkpoint/);
     assert.ok(checkpoints().length > 0);
 
-    assert.equal((await taps(...words, ...onSlurm, '--no-wait')).code, 0);
+    const again = await taps('sweep', '--resume', '--time', '30', '--no-wait', ...at);
+    assert.equal(again.code, 0, again.err);
+    assert.deepEqual((await newestSweep().folder.submissions()).map(({ options: { time, cpus } }) => [time, cpus]), [['20', 1], ['30', 1]]);
     await untilJob(({ state, progress }) => state === 'running' && (progress?.progress?.epoch ?? 0) >= 2);
     const back = await taps('sweep', '--resume', '--on', 'here', ...at);
     assert.equal(back.code, 2, back.err);

@@ -20,6 +20,8 @@ test('every command explains itself', () => {
     'base import', 'base list', 'base show', 'base remove',
     'task add', 'task list', 'task show', 'task remove', 'task pack', 'task unpack',
     'train', 'joint', 'path', 'sweep', 'compare', 'compress', 'tall', 'adopt', 'predict', 'export', 'library verify', 'library stats', 'library gc', 'doctor', 'studio',
+    // Hidden: job scripts call it.
+    'cluster-job',
   ]);
 });
 

@@ -26,7 +26,7 @@ export function sameSweep({ terminal }: CommandContext, library: Library, entrie
 export async function sendAndWait(context: CommandContext, library: Library, id: string, options: ClusterOptions): Promise<boolean> {
   const { terminal, signal, libraryFolder } = context;
   const { jobIds, sent, collected, before } = await submitSweep(library, id, {
-    slurm: slurmOptionsOf(options),
+    ...slurmOptionsOf(options),
     program: options.program !== undefined || options.on === 'slurm' ? programOf(options) : null,
     folder: options.folder,
     onDecoded: countDisplay(terminal, 'Decoding pictures'),

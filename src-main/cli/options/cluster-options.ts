@@ -43,12 +43,16 @@ export function addClusterOptions(command: Command): Command {
     .option('--cancel [sweep]', 'cancel the jobs of a sweep on Slurm; finished results and checkpoints stay');
 }
 
-/** null where nothing was said about Slurm: what the last submission had. @throws TapsError `usage` */
-export function slurmOptionsOf(options: ClusterOptions): SlurmOptions | null {
+/**
+ * What was asked of Slurm: all of it with --on slurm, else what is to change.
+ * @throws TapsError `usage`
+ */
+export function slurmOptionsOf(options: ClusterOptions): { slurm: SlurmOptions | null; change: Partial<SlurmOptions> } {
   const { on, partition, account, time, mem, cpus, atOnce, sbatch, setup } = options;
   const given = { partition, account, time, memory: mem, cpus, atOnce, directives: sbatch, setup };
-  if (on !== 'slurm' && Object.values(given).every((value) => value === undefined)) return null;
-  return slurmOptions(given);
+  const slurm = slurmOptions(given);
+  const said = Object.fromEntries(Object.entries(slurm).filter(([key]) => given[key as keyof typeof given] !== undefined));
+  return on === 'slurm' ? { slurm, change: {} } : { slurm: null, change: said };
 }
 
 /** @throws TapsError `usage` for options of Slurm without it */

@@ -1,8 +1,8 @@
 /** @file The shared folder of a sweep: what lies in it, read afresh each time, and what has become of its jobs. */
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { batchSchema, epochsSchema, failureSchema, FILES, FOLDERS, jobName, jobSchema, packageSchema, progressSchema, submissionSchema, type Batch, type ClusterJob, type JobProgress, type ResultPackage, type Submission } from '../../cluster/folder.ts';
-import { jobState, type JobState } from '../../cluster/job-state.ts';
+import { chunks, jobState, type JobState } from '../../cluster/job-state.ts';
 import { logOf, numbered } from '../../cluster/script.ts';
 import type { SlurmJob } from '../../cluster/slurm-output.ts';
 import { TapsError } from '../../contract/errors.ts';
@@ -11,6 +11,8 @@ import { isErrno } from '../../platform/file-system.ts';
 import { storageError } from '../../platform/storage-error.ts';
 import { readNews, readSealed, writeSealed } from './sealed.ts';
 import { endedJobs, queuedJobs } from './slurm.ts';
+
+const AT_ONCE = 16;
 
 /** A job as it is seen from here. */
 export interface ClusterJobView extends JobState {
@@ -58,6 +60,12 @@ export class ClusterFolder {
     } catch (error) {
       throw storageError(error, 'make folders in', this.path);
     }
+  }
+
+  /** Removes what jobs needed and left; what was sent and what was said stays. What cannot be removed only costs room. */
+  async tidy(): Promise<void> {
+    this.#jobs.clear();
+    for (const name of [FOLDERS.jobs, FOLDERS.inputs, FOLDERS.pictures]) await rm(this.at(name), { recursive: true, force: true }).catch(() => undefined);
   }
 
   /** null when it is not such a folder. @throws TapsError `cluster-failed`, `io-failed` */
@@ -118,20 +126,24 @@ export class ClusterFolder {
     const newest = new Map(submissions.flatMap((submission) => submission.positions.map((position, index) => [position, { submission, index }] as const)));
     const queue = await queuedJobs(submissions.map(({ name }) => name));
     const queued = new Map('jobs' in queue ? queue.jobs.map((job) => [`${job.name}/${String(job.index)}`, job]) : []);
-    const ended = new Map<number, SlurmJob[]>();
-    const jobs: ClusterJobView[] = [];
-    for (const position of positions) {
+    const ended = new Map<number, Promise<SlurmJob[]>>();
+    const endedOf = (jobId: number): Promise<SlurmJob[]> => {
+      const known = ended.get(jobId) ?? endedJobs(jobId);
+      ended.set(jobId, known);
+      return known;
+    };
+    const lookAt = async (position: number): Promise<ClusterJobView> => {
       const sent = newest.get(position);
-      const hasResult = (await this.#list(join(FOLDERS.jobs, jobName(position), FOLDERS.result))).includes(FILES.result);
+      const hasResult = await this.#hasResult(position);
       const own = sent === undefined ? undefined : queued.get(`${sent.submission.name}/${String(sent.index)}`);
       const jobId = sent?.submission.jobId ?? own?.jobId ?? null;
       let slurm: SlurmJob | null = own ?? null;
-      if (slurm === null && !hasResult && jobId !== null && 'jobs' in queue) {
-        if (!ended.has(jobId)) ended.set(jobId, await endedJobs(jobId));
-        slurm = ended.get(jobId)?.find(({ index }) => index === sent?.index) ?? null;
-      }
-      jobs.push(await this.#view(position, sent, jobId, slurm, { hasResult, asked: 'jobs' in queue, settled }));
-    }
+      if (slurm === null && !hasResult && jobId !== null && 'jobs' in queue) slurm = (await endedOf(jobId)).find(({ index }) => index === sent?.index) ?? null;
+      return this.#view(position, sent, jobId, slurm, { hasResult, asked: 'jobs' in queue, settled });
+    };
+    const jobs: ClusterJobView[] = [];
+    // Shared file systems answer slowly, but many questions at a time.
+    for (const some of chunks(positions, AT_ONCE)) jobs.push(...(await Promise.all(some.map(lookAt))));
     return { jobs, asked: 'words' in queue ? queue.words : true };
   }
 
@@ -143,8 +155,8 @@ export class ClusterFolder {
     const log = sent === undefined ? null : this.at(logOf(sent.submission.number, sent.index));
     const state = jobState({
       ...facts,
-      // The queue may not show a job yet, or not any more, whose result was there when it was looked for last.
-      hasResult: facts.hasResult || (await this.#list(join(FOLDERS.jobs, jobName(position), FOLDERS.result))).includes(FILES.result),
+      // Slurm was asked what became of the job after its result was looked for.
+      hasResult: facts.hasResult || (await this.#hasResult(position)),
       sent: sent === undefined ? null : { submission: sent.submission.number, jobId, index: sent.index },
       slurm,
       failure,
@@ -160,6 +172,10 @@ export class ClusterFolder {
       log,
       progress: progress !== null && progress.submission === sent?.submission.number ? progress : null,
     };
+  }
+
+  async #hasResult(position: number): Promise<boolean> {
+    return (await this.#list(join(FOLDERS.jobs, jobName(position), FOLDERS.result))).includes(FILES.result);
   }
 
   async #list(folder: string): Promise<string[]> {

@@ -32,13 +32,14 @@ export async function collectResults(library: Library, sweepId: string, folder: 
   const batch = await requireBatch(folder, sweepId);
   const seen = new Map(view.jobs.map((job) => [job.position, job]));
   const outcome: Collected = { taken: [], refused: [] };
+  const hashes = new Map<string, string>();
   for (const entry of library.sweeps.get(sweepId).entries) {
     const job = seen.get(entry.position);
     // A run that a person has removed does not come back by itself.
     if (job === undefined || entry.runId === null) continue;
     if (job.state === 'finished') {
       try {
-        if (await takeResult(library, sweepId, folder, entry, batch)) outcome.taken.push(entry.position);
+        if (await takeResult(library, sweepId, folder, entry, batch, hashes)) outcome.taken.push(entry.position);
       } catch (error) {
         const envelope = envelopeOf(error);
         if (FATAL.includes(envelope.code) || envelope.code === 'internal') throw error;
@@ -47,6 +48,8 @@ export async function collectResults(library: Library, sweepId: string, folder: 
       }
     } else if (job.state === 'failed' && job.failure !== null) recordFailure(library, sweepId, entry, job.failure);
   }
+  // As the folder of a run here goes when its result is stored: the blobs are the only copy.
+  if (outcome.taken.length > 0 && openPositions(library, sweepId).length === 0) await folder.tidy();
   return outcome;
 }
 
@@ -71,13 +74,13 @@ function recordFailure(library: Library, sweepId: string, { position, runId, fai
 }
 
 /** Returns whether anything was new. */
-async function takeResult(library: Library, sweepId: string, folder: ClusterFolder, entry: SweepEntryRecord, batch: { batchId: string; program: string }): Promise<boolean> {
+async function takeResult(library: Library, sweepId: string, folder: ClusterFolder, entry: SweepEntryRecord, batch: { batchId: string; program: string }, hashes: Map<string, string>): Promise<boolean> {
   const { runId } = entry;
   if (runId === null) return false;
   const run = library.runs.head(runId);
   const found = await folder.result(entry.position);
   if (found === null) throw new TapsError('cluster-failed', `The result of job ${String(entry.position)} in ${folder.path} is gone.`, AGAIN);
-  requireOwn(library, folder, entry, batch, found);
+  requireOwn(library, folder, entry, batch, found, hashes);
   if (run.status === 'done') return takeSmaller(library, folder, entry, found);
   const staged = await stagePackage(folder, entry.position, found, run.folder);
   for (const metrics of found.result.epochs) library.runs.appendMetrics(runId, metrics);
@@ -91,13 +94,13 @@ async function takeResult(library: Library, sweepId: string, folder: ClusterFold
 }
 
 /** Nothing is read of a package of another base, or another job. */
-function requireOwn(library: Library, folder: ClusterFolder, entry: SweepEntryRecord, batch: { batchId: string; program: string }, found: ResultPackage): void {
+function requireOwn(library: Library, folder: ClusterFolder, entry: SweepEntryRecord, batch: { batchId: string; program: string }, found: ResultPackage, hashes: Map<string, string>): void {
   const task = library.tasks.get(entry.taskId);
   const where = `The result of job ${String(entry.position)} in ${folder.path}`;
   if (found.baseId !== task.baseId) {
     throw new TapsError('base-mismatch', `${where} was learnt on the base ${found.baseId.slice(0, 12)}…, and task ${JSON.stringify(task.name)} is on ${task.baseId.slice(0, 12)}….`, AGAIN, { details: { resultBase: found.baseId, taskBase: task.baseId } });
   }
-  const expected = describeJob(library, entry, batch, '');
+  const expected = describeJob(library, entry, batch, '', hashes);
   if (found.batchId !== batch.batchId || found.position !== entry.position || found.key !== expected.key) {
     throw new TapsError('run-incompatible', `${where} is of another job: its settings, pictures or classes are not those of ${task.name} ${entry.setting}, seed ${String(entry.config.seed)}.`, AGAIN);
   }

@@ -31,16 +31,23 @@ export function keyOf({ config, classNames, preprocessing, base, datasetHash }: 
   return sha256OfBytes(JSON.stringify([config, classNames, preprocessing, base.baseId, datasetHash]));
 }
 
-/** What a job of the sweep is to do, by what the library holds now. @throws TapsError `not-found` */
-export function describeJob(library: Library, entry: SweepEntryRecord, batch: Pick<Batch, 'batchId' | 'program'>, pictures: string): ClusterJob {
+/**
+ * What a job of the sweep is to do, by what the library holds now.
+ * @param hashes of datasets by id, filled in: a manifest of many pictures takes a while to read
+ * @throws TapsError `not-found`
+ */
+export function describeJob(library: Library, entry: SweepEntryRecord, batch: Pick<Batch, 'batchId' | 'program'>, pictures: string, hashes: Map<string, string>): ClusterJob {
   const task = library.tasks.get(entry.taskId);
   const base = library.bases.get(task.baseId);
+  const datasetId = datasetIdOf(library, entry);
+  const datasetHash = hashes.get(datasetId) ?? library.datasets.get(datasetId).manifest.hash;
+  hashes.set(datasetId, datasetHash);
   const facts = {
     config: entry.config,
     classNames: task.classNames,
     preprocessing: base.preprocessing,
     base: { baseId: base.id, graph: base.graph, weights: base.weights },
-    datasetHash: library.datasets.get(datasetIdOf(library, entry)).manifest.hash,
+    datasetHash,
   };
   return { version: 1, batchId: batch.batchId, position: entry.position, key: keyOf(facts), program: batch.program, task: task.name, setting: entry.setting, ...facts, pictures };
 }
@@ -58,6 +65,7 @@ function datasetIdOf(library: Library, { runId, taskId }: SweepEntryRecord): str
 export async function exportJobs(library: Library, folder: ClusterFolder, batch: Batch, entries: readonly SweepEntryRecord[], options: ExportOptions): Promise<void> {
   const sets = new Map<string, string>();
   const bases = new Set<string>();
+  const hashes = new Map<string, string>();
   for (const entry of entries) {
     const task = library.tasks.get(entry.taskId);
     const base = library.bases.get(task.baseId);
@@ -77,7 +85,7 @@ export async function exportJobs(library: Library, folder: ClusterFolder, batch:
     await rm(result, { recursive: true, force: true }).catch((error: unknown) => {
       throw storageError(error, 'remove', result);
     });
-    await folder.writeJob(describeJob(library, entry, batch, pictures));
+    await folder.writeJob(describeJob(library, entry, batch, pictures, hashes));
   }
 }
 

@@ -22,6 +22,8 @@ import { mostJobsPerArray, requireSlurm, submitScript } from './slurm.ts';
 export interface SubmitOptions extends ExportOptions {
   /** null: what the last submission had. */
   slurm: SlurmOptions | null;
+  /** What is to be otherwise than in the last submission, where `slurm` is null. */
+  change?: Partial<SlurmOptions> | undefined;
   /** Program and first arguments that run `taps` on a node; null: what the last submission had. */
   program: readonly string[] | null;
   /** Where the shared folder is to be; undefined: where it is, for a new one in the library. */
@@ -110,7 +112,7 @@ async function sendJobs(library: Library, sweepId: string, folder: ClusterFolder
   const { entries } = library.sweeps.get(sweepId);
   const submissions = await folder.submissions();
   const last = submissions.at(-1);
-  const slurm = options.slurm ?? last?.options;
+  const slurm = options.slurm ?? (last === undefined ? undefined : { ...last.options, ...options.change });
   const program = options.program ?? last?.program;
   if (slurm === undefined || program === undefined) throw new TapsError('usage', `The sweep ${sweepId} was never sent: it is not known how.`, `Give the options for Slurm: taps sweep --resume ${sweepId} --on slurm.`);
   const positions = [...unsent];

@@ -48,7 +48,16 @@ export async function waitForSweep(libraryFolder: string, sweepId: string, optio
   let lockedSince: number | null = null;
   for (;;) {
     if (options.signal?.aborted === true) throw new TapsError('cancelled', 'Waiting for Slurm was stopped; the jobs go on.', 'Give the same command again, or collect later.');
-    const view = await lookSettled(folder, open, endingSince, options.settleMs ?? SETTLE_MS);
+    const view = await lookSettled(folder, open, endingSince, options.settleMs ?? SETTLE_MS).catch((error: unknown) => {
+      // A shared file system that is away for a while.
+      if (!(error instanceof TapsError) || error.code !== 'io-failed') throw error;
+      options.onTrouble?.({ code: error.code, message: error.message, advice: 'It is tried again.' });
+      return null;
+    });
+    if (view === null) {
+      await pause(options.pollMs ?? POLL_MS, options.signal);
+      continue;
+    }
     options.onLook?.(view);
     if (view.asked !== true) options.onTrouble?.({ code: 'cluster-failed', message: `squeue does not answer: ${JSON.stringify(view.asked)}.`, advice: 'It is asked again.' });
     const over = view.jobs.every(({ state }) => isOver(state));
