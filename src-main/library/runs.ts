@@ -132,9 +132,11 @@ export class Runs {
    * @param filter of one task, of one status; at most `limit`; `results: false` leaves out results, which are long
    */
   heads(filter: { taskId?: string; status?: RunStatus; limit?: number; results?: boolean } = {}): RunHead[] {
-    return this.#heads('(@taskId IS NULL OR task_id = @taskId) AND (@status IS NULL OR status = @status) ORDER BY id DESC LIMIT @limit', filter.results ?? true, {
-      taskId: filter.taskId ?? null,
-      status: filter.status ?? null,
+    // Only what is asked for is in the condition, so that an index serves it.
+    const conditions = ['1', ...(filter.taskId === undefined ? [] : ['task_id = @taskId']), ...(filter.status === undefined ? [] : ['status = @status'])];
+    return this.#heads(`${conditions.join(' AND ')} ORDER BY id DESC LIMIT @limit`, filter.results ?? true, {
+      ...(filter.taskId === undefined ? {} : { taskId: filter.taskId }),
+      ...(filter.status === undefined ? {} : { status: filter.status }),
       limit: filter.limit ?? -1,
     });
   }

@@ -1,5 +1,5 @@
 /**
- * @file The import law of src-renderer: the window knows the contract and two pure calculations of the program, nothing else, and screens do not know
+ * @file The import law of src-renderer: the window knows the contract and a few pure calculations of the program, nothing else, and screens do not know
  * each other's insides.
  */
 import { dirname, join, relative, sep } from 'node:path';
@@ -8,7 +8,7 @@ import type { Rule } from 'eslint';
 const PACKAGES = ['svelte', 'bits-ui', 'uplot'];
 
 /** Of src-main: the contract, and calculations that window and program must do alike. Both are pure. */
-const SHARED = ['contract/', 'core/pareto.ts', 'core/path-plan.ts'];
+const SHARED = ['contract/', 'core/pareto.ts', 'core/path-plan.ts', 'core/search-words.ts'];
 
 /** Which folders of src-renderer each may import besides itself. */
 const FOLDERS: Readonly<Record<string, readonly string[]>> = {

@@ -1,16 +1,9 @@
-/** @file Searching and sorting the library's cards. */
+/** @file Searching the library's bases, and long lists in blocks. Tasks are searched by the main side (tests/library/task-pages.test.ts). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TaskCard } from '../../src-main/contract/studio/library.ts';
-import { chooseTasks, matches } from '../../src-renderer/screens/library/filter.ts';
-
-function task(name: string, change: Partial<TaskCard> = {}): TaskCard {
-  return { id: name, name, tags: [], notes: '', baseId: 'b', baseName: 'resnet50', datasetId: 'd', classNames: ['daisy', 'rose'], images: 10, current: null, results: 0, lastRun: null, coverIndices: [], createdAt: 0, ...change };
-}
-const learnt = (testAccuracy: number | null, bytes: number): Pick<TaskCard, 'current'> => ({
-  current: { id: 'x', method: 'taps', testAccuracy, layersOpen: 1, layersTotal: 2, bytes, shareOfFullCopy: 0.1, createdAt: 0 },
-});
-const names = (tasks: readonly TaskCard[]): string[] => tasks.map(({ name }) => name);
+import type { BaseCard } from '../../src-main/contract/studio/library.ts';
+import { blocksOf, columnsIn } from '../../src-renderer/screens/library/blocks.ts';
+import { chooseBases, matches } from '../../src-renderer/screens/library/filter.ts';
 
 test('every word must occur somewhere; case and accents do not count', () => {
   assert.ok(matches('', 'anything'));
@@ -19,17 +12,24 @@ test('every word must occur somewhere; case and accents do not count', () => {
   assert.ok(matches('مرحبا 🦄', '🦄 مرحبا'));
 });
 
-test('tasks are found by name, class, tag, note and base', () => {
-  const tasks = [task('flowers'), task('emoji', { classNames: ['cat'], tags: ['fun'] }), task('drawings', { classNames: ['cat'], notes: 'for Ada', baseName: 'vit' })];
-  assert.deepEqual(names(chooseTasks(tasks, 'rose', 'name')), ['flowers']);
-  assert.deepEqual(names(chooseTasks(tasks, 'cat fun', 'name')), ['emoji']);
-  assert.deepEqual(names(chooseTasks(tasks, 'ada vit', 'name')), ['drawings']);
+test('bases are found by name, tag and note', () => {
+  const base = (name: string, change: Partial<BaseCard> = {}): BaseCard => ({ id: name, name, tags: [], notes: '', parameters: 1, gatedLayers: 1, imageSize: 32, bytes: 1, tasks: 0, createdAt: 0, ...change });
+  const bases = [base('vit', { notes: 'for Ada' }), base('resnet50', { tags: ['large'] })];
+  const names = (query: string): string[] => chooseBases(bases, query).map(({ name }) => name);
+  assert.deepEqual(names(''), ['resnet50', 'vit']);
+  assert.deepEqual(names('ada'), ['vit']);
+  assert.deepEqual(names('LARGE res'), ['resnet50']);
+  assert.deepEqual(names('ada res'), []);
 });
 
-test('sorting: numbers in names by value; what has no figure comes last; ties by name', () => {
-  const tasks = [task('b', learnt(0.9, 500)), task('a', learnt(0.9, 700)), task('task 10'), task('task 9', learnt(null, 10))];
-  assert.deepEqual(names(chooseTasks(tasks, '', 'name')), ['a', 'b', 'task 9', 'task 10']);
-  assert.deepEqual(names(chooseTasks(tasks, '', 'accuracy')), ['a', 'b', 'task 9', 'task 10']);
-  assert.deepEqual(names(chooseTasks(tasks, '', 'bytes')), ['task 9', 'b', 'a', 'task 10']);
-  assert.deepEqual(names(chooseTasks([task('old', { createdAt: 1 }), task('new', { createdAt: 2 })], '', 'newest')), ['new', 'old']);
+test('blocks cover a list without gap or overlap', () => {
+  for (const total of [0, 1, 5, 6, 7, 10_000]) {
+    const blocks = blocksOf(total, 6);
+    assert.deepEqual(blocks.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, index) => from + index)), Array.from({ length: total }, (_, index) => index));
+    assert.ok(blocks.every(({ from, to }) => to > from && to - from <= 6));
+  }
+});
+
+test('columns as a grid has them', () => {
+  assert.deepEqual([0, 272, 559, 560, 848].map((width) => columnsIn(width, 272, 16)), [1, 1, 1, 2, 3]);
 });

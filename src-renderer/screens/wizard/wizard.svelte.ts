@@ -167,13 +167,13 @@ export class Wizard {
 
   useGrant(grant: Grant): void {
     this.draft.source = { kind: 'granted', token: grant.token, displayPath: grant.displayPath, name: grant.name };
-    if (this.draft.name.trim() === '') this.draft.name = this.#freeName(grant.name.replace(/\.(zip|csv)$/i, ''));
+    void this.#offerName(grant.name.replace(/\.(zip|csv)$/i, ''));
     this.#freshPictures();
   }
 
   useSample(id: string): void {
     this.draft.source = { kind: 'sample', id };
-    if (this.draft.name.trim() === '') this.draft.name = this.#freeName(id);
+    void this.#offerName(id);
     this.#freshPictures();
   }
 
@@ -192,12 +192,15 @@ export class Wizard {
     void this.inspect();
   }
 
-  #freeName(wanted: string): string {
-    const taken = new Set(this.app.overview?.tasks.map(({ name }) => name));
-    const base = wanted.trim().slice(0, 100);
-    let name = base;
-    for (let count = 2; taken.has(name); count++) name = `${base} ${String(count)}`;
-    return name;
+  /** A name that is free, where the person has not written one. */
+  async #offerName(wanted: string): Promise<void> {
+    const name = wanted.trim().slice(0, 100);
+    if (this.draft.name.trim() !== '' || name === '') return;
+    this.draft.name = name;
+    const { name: free } = await this.app.studio.request('task.freeName', { wanted: name }).catch(() => ({ name }));
+    // Unless it has been written over meanwhile.
+    if (this.draft.name === name) this.draft.name = free;
+    this.keep();
   }
 
   async inspect(): Promise<void> {
