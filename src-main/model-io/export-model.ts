@@ -6,8 +6,10 @@ import { elementCount } from '../contract/tensors.ts';
 import { openPreparedSet } from '../data/prepared-set.ts';
 import { decodeTaskFile } from '../formats/task-file.ts';
 import { applyArtifact } from '../graph/merge/apply-artifact.ts';
-import { combinedMetadata, combineTasks, type NamedArtifact, type TaskGraph } from '../graph/merge/combine-tasks.ts';
+import { combinedMetadata, type NamedArtifact } from '../graph/merge/combine-tasks.ts';
 import { serializeOnnx } from '../graph/onnx/encode.ts';
+import type { BaseModel, Graph } from '../graph/types.ts';
+import { shareNetwork, sharingOf } from '../operators/shared-network.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import { loadBase } from '../bases/load-base.ts';
 import { argMax } from '../core/metrics.ts';
@@ -15,7 +17,6 @@ import type { ExportRequest, ExportResult, ParityRequest, ParityResult } from '.
 
 export async function exportModel({ base: files, tasks, partialPath }: ExportRequest): Promise<ExportResult> {
   const base = await loadBase(files);
-  const merged: TaskGraph[] = [];
   const artifacts: NamedArtifact[] = [];
   for (const { name, artifactPath } of tasks) {
     const artifact = decodeTaskFile(await readFile(artifactPath));
@@ -23,15 +24,23 @@ export async function exportModel({ base: files, tasks, partialPath }: ExportReq
       throw new TapsError('base-mismatch', `The task was learnt on the base ${artifact.baseId.slice(0, 12)}…, not on ${files.baseId.slice(0, 12)}….`, 'Import the base that the task was learnt on.');
     }
     artifacts.push({ name, artifact });
-    merged.push({ name, graph: applyArtifact(base, artifact) });
   }
-  const [only] = merged;
-  const single = only === undefined || merged.length > 1 ? undefined : only.graph;
-  const { graph, nodes } = single === undefined ? combineTasks(merged) : { graph: single, nodes: { separate: single.nodes.length, combined: single.nodes.length } };
-  if (single === undefined) graph.metadata = combinedMetadata(artifacts);
+  const { graph, nodes, sharing } = networkOf(base, artifacts);
   const bytes = serializeOnnx(graph);
   await writeFileAtomic(partialPath, bytes);
-  return { bytes: bytes.length, inputName: graph.inputs[0]?.name ?? '', nodes, outputs: graph.outputs.map(({ name }) => name) };
+  return { bytes: bytes.length, inputName: graph.inputs[0]?.name ?? '', nodes, outputs: graph.outputs.map(({ name }) => name), sharing };
+}
+
+function networkOf(base: BaseModel, tasks: readonly NamedArtifact[]): { graph: Graph } & Pick<ExportResult, 'nodes' | 'sharing'> {
+  const [first] = tasks;
+  if (first !== undefined && tasks.length === 1) {
+    const graph = applyArtifact(base, first.artifact);
+    return { graph, nodes: { separate: graph.nodes.length, combined: graph.nodes.length }, sharing: null };
+  }
+  const metadata = combinedMetadata(tasks);
+  const network = shareNetwork(base, tasks);
+  const sharing = sharingOf(network, tasks.map(({ name }) => name), first?.artifact.preprocessing.imageSize ?? 0);
+  return { graph: { ...network.graph, metadata }, nodes: network.nodes, sharing };
 }
 
 const BATCH = 32;

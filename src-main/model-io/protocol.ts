@@ -1,6 +1,7 @@
 /** @file Requests that the model-file child answers. */
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { BaseRecord } from '../contract/records.ts';
+import type { Sharing } from '../contract/sharing.ts';
 import type { BaseFiles } from '../contract/trainer-protocol.ts';
 
 export interface ImportRequest {
@@ -40,6 +41,8 @@ export interface ExportResult {
   nodes: { separate: number; combined: number };
   /** Name of each task's output, in the order of the request. */
   outputs: string[];
+  /** What several tasks have in common; null for one. */
+  sharing: Sharing | null;
 }
 
 export interface ParityRequest {

@@ -60,6 +60,8 @@ export interface ExportTasksOutcome {
   bytes: number;
   /** Operators of all tasks separately, and of the file, which computes what is common once. */
   nodes: ExportResult['nodes'];
+  /** null for one task. */
+  sharing: ExportResult['sharing'];
   tasks: { task: string; output: string; deltaId: string; method: MethodId; parity: ParityResult }[];
 }
 
@@ -117,7 +119,7 @@ async function publish(library: Library, all: readonly ChosenDelta[], options: O
     await mkdir(dirname(path), { recursive: true });
     options.onStage?.('writing');
     const exportRequest: ExportRequest = { base, tasks: all.map(({ task, delta }) => ({ name: task.name, artifactPath: library.deltas.path(delta) })), partialPath };
-    const { bytes, nodes, outputs } = (await withRequestChild('model-io', (child) => child.request('export', exportRequest, withSignal))) as ExportResult;
+    const { bytes, nodes, outputs, sharing } = (await withRequestChild('model-io', (child) => child.request('export', exportRequest, withSignal))) as ExportResult;
     options.onStage?.('proving');
     const tasks: ExportTasksOutcome['tasks'] = [];
     for (const [index, { chosen: { task, delta }, preparedFolder, indices, preprocessing }] of proofs.entries()) {
@@ -129,7 +131,7 @@ async function publish(library: Library, all: readonly ChosenDelta[], options: O
       tasks.push({ task: task.name, output, deltaId: delta.id, method: delta.method, parity });
     }
     await rename(partialPath, path);
-    return { path, bytes, nodes, tasks };
+    return { path, bytes, nodes, sharing, tasks };
   } catch (error) {
     throw storageError(error, 'write', path);
   } finally {

@@ -3,7 +3,7 @@ import type { Sharing } from '../contract/sharing.ts';
 import type { Engine, StepSpec } from '../engine/types.ts';
 import type { NamedArtifact } from '../graph/merge/combine-tasks.ts';
 import type { BaseModel } from '../graph/types.ts';
-import { shareNetwork, sharedLogits, sharingOf } from './shared-network.ts';
+import { shareNetwork, sharedLogits, sharingOf } from '../operators/shared-network.ts';
 import { entry } from './steps/network.ts';
 
 export interface SharedPredictorOptions {

@@ -7,6 +7,7 @@
  * npm run bench -- many-tasks       several tasks on one picture, switching between tasks (tests/bench/many-tasks.ts)
  * npm run bench -- library          a library of 10 000 tasks (tests/bench/library-scale.ts)
  * npm run bench -- task             from pictures to a trained task, next to the PyTorch reference (tests/bench/task.ts)
+ * npm run bench -- cluster          a sweep on a Slurm of one node, next to the same sweep here (tests/bench/cluster.ts)
  * npm run bench [-- --turns 3 --threads 2 --models resnet18,resnet50]
  */
 import { spawnSync } from 'node:child_process';
@@ -43,6 +44,7 @@ const OTHERS: Record<string, () => Promise<unknown>> = {
   'many-tasks': () => import('./many-tasks.ts'),
   library: () => import('./library-scale.ts'),
   task: () => import('./task.ts'),
+  cluster: () => import('./cluster.ts'),
 };
 const other = OTHERS[process.argv[2] ?? ''];
 if (other !== undefined) {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import type { Sharing } from '../../src-main/contract/sharing.ts';
 import type { PredictOutcome } from '../../src-main/services/predict.ts';
 import type { PredictTasksOutcome } from '../../src-main/services/predict-tasks.ts';
 import { writeTwoStripes } from '../helpers/joint-run.ts';
@@ -64,7 +65,8 @@ test('several tasks look at the same pictures', async (t) => {
 
   await t.test('the same tasks in one file are proven', async () => {
     const out = join(folder, 'both.onnx');
-    const exported = succeeded(await taps('export', 'stripes', 'directions', '--out', out, '--json', ...at)).json as { tasks: { parity: { top1Agreement: number } }[] };
+    const exported = succeeded(await taps('export', 'stripes', 'directions', '--out', out, '--json', ...at)).json as { tasks: { parity: { top1Agreement: number } }[]; sharing: Sharing };
+    assert.ok((exported.sharing.pairs[0]?.share ?? 0) > 0.9);
     assert.deepEqual(exported.tasks.map(({ parity }) => parity.top1Agreement), [1, 1]);
   });
 

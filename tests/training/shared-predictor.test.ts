@@ -10,7 +10,7 @@ import { parseOnnx } from '../../src-main/graph/parse-onnx.ts';
 import type { BaseModel } from '../../src-main/graph/types.ts';
 import { createPredictor } from '../../src-main/training/predictor.ts';
 import { createSharedPredictor } from '../../src-main/training/shared-predictor.ts';
-import { shareNetwork, sharingOf } from '../../src-main/training/shared-network.ts';
+import { shareNetwork, sharingOf } from '../../src-main/operators/shared-network.ts';
 import { changedTask, gatedLayers } from '../helpers/changed-task.ts';
 
 const SIZE = 32;

@@ -4,6 +4,7 @@ import { ENGINE_IDS, type TrainConfig } from '../../contract/training.ts';
 import { exportTask, exportTasks, PARITY_MAX_LOGIT_DIFFERENCE, type ExportOutcome } from '../../services/export-task.ts';
 import { openLibrary } from '../../services/open-library.ts';
 import { runCommand } from '../context.ts';
+import { sharingLines } from '../format/sharing.ts';
 import { formatBytes, formatPercent } from '../format/units.ts';
 import { parseInteger } from '../options/parse.ts';
 import { countDisplay } from '../output/progress.ts';
@@ -51,6 +52,7 @@ export function exportCommand(): Command {
         terminal.result(
           [
             `Exported ${tasks.join(', ')} to ${path} (${formatBytes(bytes)}); ${nodes.combined} operators instead of ${nodes.separate}: the common part is computed once`,
+            ...(outcome.sharing === null ? [] : sharingLines(outcome.sharing)),
             ...outcome.tasks.map(({ output, parity }) => proofOf(`${output}: `, parity)),
           ].join('\n'),
           outcome,

@@ -12,9 +12,9 @@ import { traceProgram } from '../../engine/tracing/recording-backend.ts';
 import { tf } from '../../engine/tfjs.ts';
 import { baseValue } from '../../graph/base-value.ts';
 import type { BaseModel, GraphNode } from '../../graph/types.ts';
+import { multiplications } from '../../operators/multiplications.ts';
 import { imageInput, neededNodes, runPart } from '../../operators/run-graph.ts';
 import { natural, shapeOf, type Value } from '../../operators/value.ts';
-import { multiplications } from './multiplications.ts';
 
 export interface Trunk {
   /** Nodes of the trunk and of what is above it up to the head, in topological order. */

@@ -6,12 +6,12 @@ import { traceProgram } from '../engine/tracing/recording-backend.ts';
 import type { Tensor } from '../engine/tfjs.ts';
 import type { ActivationLayout, NamedTensors } from '../engine/types.ts';
 import { applyArtifact } from '../graph/merge/apply-artifact.ts';
-import { combineTasks, type NamedArtifact } from '../graph/merge/combine-tasks.ts';
+import { combineTasks, type CombinedGraph, type NamedArtifact } from '../graph/merge/combine-tasks.ts';
 import { measureSharing } from '../graph/merge/sharing.ts';
 import type { BaseModel, Graph } from '../graph/types.ts';
-import { imageInput, runPart, valueOf, type PartRun } from '../operators/run-graph.ts';
-import { asNatural, natural } from '../operators/value.ts';
-import { multiplications } from './trunk/multiplications.ts';
+import { multiplications } from './multiplications.ts';
+import { imageInput, runPart, valueOf, type PartRun } from './run-graph.ts';
+import { asNatural, natural } from './value.ts';
 
 export interface SharedNetwork {
   graph: Graph;
@@ -19,6 +19,8 @@ export interface SharedNetwork {
   weights: ReadonlyMap<string, FloatTensor>;
   /** Of the weights that are not heads: the base's tensor that each is a version of. */
   origins: ReadonlyMap<string, string>;
+  /** As of `combineTasks`. */
+  nodes: CombinedGraph['nodes'];
 }
 
 /**
@@ -29,7 +31,7 @@ export function shareNetwork(base: BaseModel, tasks: readonly NamedArtifact[]): 
   const combined = combineTasks(tasks.map(({ name, artifact }) => ({ name, graph: applyArtifact(base, artifact) })));
   const parameters = new Set(base.parameters.filter(({ role }) => role !== 'head' && role !== 'constant').map(({ name }) => name));
   const origins = new Map([...combined.origins].filter(([, origin]) => parameters.has(origin)));
-  return { graph: combined.graph, weights: weightsOf(tasks, combined.graph, origins), origins };
+  return { graph: combined.graph, weights: weightsOf(tasks, combined.graph, origins), origins, nodes: combined.nodes };
 }
 
 /** Parameters of the base in all their versions, and the heads; everything else stays a constant of the graph. */

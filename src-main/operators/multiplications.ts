@@ -1,6 +1,6 @@
 /** @file Cost of a node: its multiplications, where products are what takes the time. */
-import type { GraphNode } from '../../graph/types.ts';
-import { shapeOf, type Value } from '../../operators/value.ts';
+import type { GraphNode } from '../graph/types.ts';
+import { shapeOf, type Value } from './value.ts';
 
 /** Multiplications of convolutions and matrix products; 0 for everything else. */
 export function multiplications({ op }: GraphNode, inputs: readonly (Value | undefined)[], results: readonly Value[]): number {
