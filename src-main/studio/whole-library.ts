@@ -1,5 +1,6 @@
 /** @file Work on the library as a whole: verify it, open another, move it. */
 import type { LibraryStatus, VerifyView } from '../contract/studio/app.ts';
+import { TapsError } from '../contract/errors.ts';
 import type { StudioContext } from './context.ts';
 import { copyLibrary } from './move-library.ts';
 
@@ -30,7 +31,14 @@ export function moveLibrary(context: StudioContext, folder: string, operationId:
   return context.operations.run(operationId, 'Moving the library', (operation) =>
     context.exclusively(() => {
       context.requireIdle(1);
+      requireNoneAway(context);
       return context.withLibraryClosed((source) => copyLibrary(source, target, operation).then(() => target));
     }),
   );
+}
+
+/** Jobs on Slurm leave their results where the library was when they were sent. @throws TapsError `usage` */
+function requireNoneAway({ session }: StudioContext): void {
+  const { away } = session.queue;
+  if (away > 0) throw new TapsError('usage', `Slurm has ${away === 1 ? 'a run' : `${String(away)} runs`} of this library.`, 'Wait for the end, or cancel them, then move the library.');
 }

@@ -1,5 +1,6 @@
 /** @file Runs on a real Slurm in the studio: listed with their progress, cancelled, sent again, taken in; they outlive the program. */
 import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { slurmOptions } from '../../src-main/cluster/slurm-options.ts';
@@ -8,7 +9,7 @@ import type { RunView } from '../../src-main/contract/studio/runs.ts';
 import { openLibrary } from '../../src-main/services/open-library.ts';
 import { planSweep } from '../../src-main/services/sweep-plan.ts';
 import { startSlurm, type TestSlurm } from '../helpers/slurm.ts';
-import { StudioPlace } from './harness.ts';
+import { operation, StudioPlace } from './harness.ts';
 
 const started = await startSlurm();
 const skip = typeof started === 'string' ? started : false;
@@ -55,6 +56,10 @@ describe('runs on Slurm', { skip }, () => {
     assert.ok(second.events.some(({ name }) => name === 'run.epoch'));
     assert.match((await second.refusal('run.pause', { runId: longRun })).message, /is running/);
     assert.match((await second.refusal('removal.start', { kind: 'task', id: taskId })).message, /is going or waiting/);
+
+    mkdirSync(join(place.folder, 'elsewhere'));
+    const { token } = await second.studio.grants.add(join(place.folder, 'elsewhere'));
+    assert.match((await second.refusal('library.move', { folder: token, operationId: operation() })).message, /^Slurm has (a run|2 runs) of this library\.$/);
 
     const done = await second.until(shortRun, ({ status }) => status === 'done', 'the result');
     assert.ok(done.deltaId !== null);

@@ -50,6 +50,11 @@ export class RunQueue {
     return this.#active !== null || this.#waiting.length > 0;
   }
 
+  /** Runs that Slurm has. */
+  get away(): number {
+    return this.#cluster.going().length;
+  }
+
   /** Whether one of the task's runs is going or waiting. */
   hasRunOf(taskId: string): boolean {
     return [...this.#cluster.going(), ...this.#waiting.map(({ runId }) => runId), ...(this.#active === null ? [] : [this.#active.id])].some((id) => this.#library.runs.head(id).taskId === taskId);
