@@ -1,6 +1,6 @@
 /** @file Deltas: what finished runs have learnt. One transaction makes a delta exist. */
 import { join } from 'node:path';
-import type { CompressionReport } from '../contract/compression.ts';
+import type { CompressionReport, Encoding } from '../contract/compression.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { DeltaRecord, TaskRecord } from '../contract/records.ts';
 import type { MethodId, TaskArtifact, TrainResult } from '../contract/training.ts';
@@ -36,6 +36,17 @@ interface DeltaRow {
 }
 
 const SELECT = 'SELECT deltas.*, blobs.bytes AS blob_bytes FROM deltas JOIN blobs ON sha256 = blob_sha256';
+
+/** What tables of many results show. */
+export interface DeltaFigures extends Pick<DeltaRecord, 'id' | 'taskId' | 'method' | 'testAccuracy' | 'layersOpen' | 'layersTotal' | 'parameters'> {
+  bytes: number;
+  /** Of a smaller form; null for a result as it was learnt. */
+  encoding: Encoding | null;
+}
+
+type FiguresRow = Pick<DeltaRow, 'id' | 'task_id' | 'method' | 'test_accuracy' | 'layers_open' | 'layers_total' | 'parameters' | 'blob_bytes'> & { encoding: Encoding | null };
+
+const FIGURES = "SELECT deltas.id, task_id, method, test_accuracy, layers_open, layers_total, parameters, json_extract(compression, '$.encoding') AS encoding, blobs.bytes AS blob_bytes FROM deltas JOIN blobs ON sha256 = blob_sha256";
 
 function recordOf(row: DeltaRow): DeltaRecord {
   return {
@@ -203,6 +214,23 @@ export class Deltas {
   /** Oldest first. */
   list(taskId: string): DeltaRecord[] {
     return this.#context.reader.all<DeltaRow>(`${SELECT} WHERE task_id = ? ORDER BY id`, taskId).map(recordOf);
+  }
+
+  /** Results of all tasks, or of one, without their layers: oldest first within a task. In one query. */
+  figures(taskId: string | null = null): DeltaFigures[] {
+    return this.#context.reader
+      .all<FiguresRow>(`${FIGURES}${taskId === null ? '' : ' WHERE task_id = @taskId'} ORDER BY task_id, deltas.id`, taskId === null ? {} : { taskId })
+      .map((row) => ({
+        id: row.id,
+        taskId: row.task_id,
+        method: row.method,
+        testAccuracy: row.test_accuracy,
+        layersOpen: row.layers_open,
+        layersTotal: row.layers_total,
+        parameters: row.parameters,
+        bytes: row.blob_bytes,
+        encoding: row.encoding,
+      }));
   }
 
   /** Tasks that have results, the one with the newest first, with their number of results. */

@@ -1,8 +1,8 @@
 /** @file Use-case: what each way of learning each task costs and brings. Pure reading of the library. */
 import type { Encoding } from '../contract/compression.ts';
-import type { BaseRecord, DeltaRecord, TaskRecord } from '../contract/records.ts';
+import type { BaseRecord, TaskRecord } from '../contract/records.ts';
 import { METHODS, type MethodId } from '../contract/training.ts';
-import type { Library } from './open-library.ts';
+import type { DeltaFigures, Library } from './open-library.ts';
 
 export interface ComparisonRow {
   task: string;
@@ -60,16 +60,19 @@ export function fullCopyBytes(base: BaseRecord, classes: number): number {
 export function compareTasks(library: Library, taskNames: readonly string[]): Comparison {
   const tasks = taskNames.length === 0 ? library.tasks.list() : taskNames.map((name) => library.tasks.get(name));
   const bases = new Map(library.bases.list().map((base) => [base.id, base]));
+  const all = taskNames.length === 0 ? Map.groupBy(library.deltas.figures(), ({ taskId }) => taskId) : null;
   const rows: ComparisonRow[] = [];
   const groups = new Map<string, Entry[]>();
   for (const task of tasks) {
     const base = bases.get(task.baseId);
     if (base === undefined) continue;
     const fullBytes = fullCopyBytes(base, task.classNames.length);
-    for (const delta of newestPerMethod(library.deltas.list(task.id))) {
+    for (const delta of newestPerMethod(all === null ? library.deltas.figures(task.id) : (all.get(task.id) ?? []))) {
       const row = rowOf(task, delta, fullBytes);
       rows.push(row);
-      groups.set(groupOf(delta), [...(groups.get(groupOf(delta)) ?? []), { row, base, fullBytes }]);
+      const group = groups.get(groupOf(delta)) ?? [];
+      group.push({ row, base, fullBytes });
+      groups.set(groupOf(delta), group);
     }
   }
   const totals = GROUPS.flatMap(({ method, encoded, key }) => {
@@ -88,27 +91,27 @@ interface Entry {
 /** In the order of the table. */
 const GROUPS = METHODS.flatMap((method) => [false, true].map((encoded) => ({ method, encoded, key: `${method} ${String(encoded)}` })));
 
-function groupOf({ method, compression }: DeltaRecord): string {
-  return `${method} ${String(compression !== null)}`;
+function groupOf({ method, encoding }: DeltaFigures): string {
+  return `${method} ${String(encoding !== null)}`;
 }
 
-function newestPerMethod(deltas: readonly DeltaRecord[]): DeltaRecord[] {
-  const newest = new Map<string, DeltaRecord>();
+function newestPerMethod(deltas: readonly DeltaFigures[]): DeltaFigures[] {
+  const newest = new Map<string, DeltaFigures>();
   for (const delta of deltas) newest.set(groupOf(delta), delta);
   return GROUPS.flatMap(({ key }) => newest.get(key) ?? []);
 }
 
-function rowOf(task: TaskRecord, delta: DeltaRecord, fullBytes: number): ComparisonRow {
+function rowOf(task: TaskRecord, delta: DeltaFigures, fullBytes: number): ComparisonRow {
   return {
     task: task.name,
     method: delta.method,
-    ...(delta.compression === null ? {} : { encoding: delta.compression.encoding }),
+    ...(delta.encoding === null ? {} : { encoding: delta.encoding }),
     testAccuracy: delta.testAccuracy,
     layersTuned: delta.layersOpen,
     layersTotal: delta.layersTotal,
     parameters: delta.parameters,
-    bytes: delta.blob.bytes,
-    shareOfFullCopy: delta.blob.bytes / fullBytes,
+    bytes: delta.bytes,
+    shareOfFullCopy: delta.bytes / fullBytes,
   };
 }
 

@@ -2,6 +2,7 @@
 import { openLibrary, type Library } from '../library/library.ts';
 
 export type { Library } from '../library/library.ts';
+export type { DeltaFigures } from '../library/deltas.ts';
 export type { TaskPage, TaskQuery, TaskSummary } from '../library/task-pages.ts';
 export { openLibrary };
 

@@ -1,9 +1,11 @@
 /** @file `taps task add|list|show|remove`. Packing is in task-pack.ts. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { DatasetManifest, Split } from '../../contract/dataset.ts';
+import { TapsError } from '../../contract/errors.ts';
 import type { TaskRecord } from '../../contract/records.ts';
+import { TASK_SORTS, type TaskSort } from '../../contract/studio/library.ts';
 import { addTask } from '../../services/add-task.ts';
-import { openLibrary, openLibraryForReading, type Library } from '../../services/open-library.ts';
+import { openLibrary, openLibraryForReading, type Library, type TaskSummary } from '../../services/open-library.ts';
 import { runCommand } from '../context.ts';
 import { formatFacts, formatTable } from '../format/table.ts';
 import { formatBytes, formatPercent, formatTime } from '../format/units.ts';
@@ -19,6 +21,12 @@ interface AddOptions {
   seed: number;
   validation: number;
   test: number;
+}
+
+interface ListOptions {
+  search?: string;
+  sort: TaskSort;
+  limit?: number;
 }
 
 const QUARANTINE_SHOWN = 10;
@@ -50,12 +58,16 @@ export function taskCommand(): Command {
     );
   task
     .command('list')
-    .description('all tasks')
-    .action((_options: object, command: Command) =>
+    .description('all tasks, or those that are searched for')
+    .option('--search <words>', 'only tasks with all these words in name, tags, classes, notes or base')
+    .addOption(new Option('--sort <by>', 'order; tasks without the figure come last').choices(TASK_SORTS).default('name'))
+    .option('--limit <count>', 'at most so many [default: all]', parseInteger)
+    .action(({ search = '', sort, limit }: ListOptions, command: Command) =>
       runCommand(command, ({ libraryFolder, terminal }) => {
+        if (limit !== undefined && limit < 1) throw new TapsError('invalid-config', `--limit ${String(limit)} is not possible.`, 'Give 1 or more, or leave it out for all tasks.');
         using library = openLibraryForReading(libraryFolder);
-        const records = library.tasks.list();
-        terminal.result(records.length === 0 ? 'No tasks yet. Add one: taps task add <name> --base <base> --images <folder>' : taskTable(library, records), records);
+        const { tasks, total } = library.tasks.page({ text: search, sort, ...(limit === undefined ? {} : { limit }) });
+        terminal.result(tasks.length === 0 ? noTasks(search) : taskTable(tasks, total), tasks);
       }),
     );
   task
@@ -100,9 +112,13 @@ export function reportDataset(terminal: Terminal, { quarantined, warnings }: Dat
   if (quarantined.length > QUARANTINE_SHOWN) terminal.warn(`left out: ${quarantined.length - QUARANTINE_SHOWN} more (taps task show lists all)`);
 }
 
-function taskTable(library: Library, records: readonly TaskRecord[]): string {
-  const baseNames = new Map(library.bases.list().map(({ id, name }) => [id, name]));
-  return formatTable(
+function noTasks(search: string): string {
+  return search === '' ? 'No tasks yet. Add one: taps task add <name> --base <base> --images <folder>' : `No task has ${JSON.stringify(search)} in its name, tags, classes, notes or base`;
+}
+
+/** @param total with those that are not shown */
+function taskTable(tasks: readonly TaskSummary[], total: number): string {
+  const table = formatTable(
     [
       { title: 'task', align: 'left' },
       { title: 'base', align: 'left' },
@@ -111,18 +127,16 @@ function taskTable(library: Library, records: readonly TaskRecord[]): string {
       { title: 'test accuracy', align: 'right' },
       { title: 'bytes', align: 'right' },
     ],
-    records.map((record) => {
-      const delta = record.currentDeltaId === null ? null : library.deltas.get(record.currentDeltaId);
-      return [
-        record.name,
-        baseNames.get(record.baseId) ?? record.baseId,
-        String(record.classNames.length),
-        delta === null ? '–' : wordOfMethod(delta.method),
-        formatPercent(delta === null ? null : delta.testAccuracy),
-        delta === null ? '–' : formatBytes(delta.blob.bytes),
-      ];
-    }),
+    tasks.map(({ name, baseName, classNames, current }) => [
+      name,
+      baseName,
+      String(classNames.length),
+      current === null ? '–' : wordOfMethod(current.method),
+      formatPercent(current === null ? null : current.testAccuracy),
+      current === null ? '–' : formatBytes(current.bytes),
+    ]),
   );
+  return tasks.length === total ? table : `${table}\n${String(total - tasks.length)} more`;
 }
 
 function showTask(library: Library, record: TaskRecord, terminal: Terminal): void {
