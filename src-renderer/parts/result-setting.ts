@@ -10,7 +10,8 @@ import { text } from '../text/index.ts';
 export function settingOf({ config, pathLevel, smaller }: Pick<ComparePoint, 'config' | 'pathLevel' | 'smaller'>): string {
   const asked = config === null ? '' : config.method === 'taps' ? gateSetting(config, pathLevel) : methodSetting(config);
   const form = smaller === null ? '' : smaller.encoding === 'auto' ? words.within(smaller.tolerance) : words.form(text.frontier.encodings[smaller.encoding]);
-  return [asked, form].filter((part) => part !== '').join(', ');
+  const trunk = config !== null && config.trunkShare > 0 ? words.trunk(formatPercent(config.trunkShare)) : '';
+  return [asked, trunk, form].filter((part) => part !== '').join(', ');
 }
 
 /** `TAPS, λ 0.3`: method and setting. */

@@ -28,6 +28,7 @@ export const frontier = {
     bytes: (bytes: string): string => `at most ${bytes}`,
     share: (share: string): string => `at most ${share} of a copy`,
     points: (points: number): string => `at most ${String(points)} ${points === 1 ? 'point' : 'points'} below full fine-tuning`,
+    trunk: (share: string): string => `trunk of ${share} kept`,
     pattern: (pattern: 'last' | 'first' | 'random', size: string): string => `${pattern} layers, ${size}`,
     layers: (count: number): string => `${String(count)} named ${count === 1 ? 'layer' : 'layers'}`,
     within: (points: number): string => `made smaller within ${String(points)} ${points === 1 ? 'point' : 'points'}`,
