@@ -6,7 +6,7 @@ import type { DatasetImage, DatasetManifest, QuarantinedImage, Split } from '../
 import { splitClass } from '../core/split.ts';
 import { sha256OfBytes, sha256OfFile } from '../platform/hash.ts';
 import { storageError } from '../platform/storage-error.ts';
-import type { ListedImage, Listing } from './listing.ts';
+import { stopIfCancelled, type ListedImage, type Listing } from './listing.ts';
 import { warningsOf } from './warnings.ts';
 
 export interface ScanOptions {
@@ -16,6 +16,7 @@ export interface ScanOptions {
   validation: number;
   /** Share of each class for the test where none is given. 0..0.5. */
   test: number;
+  /** `total` 0 while files are being listed and nobody knows how many there are. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
@@ -73,7 +74,7 @@ async function hashFiles(root: string, images: readonly ListedImage[], { signal,
   let done = 0;
   const work = async (): Promise<void> => {
     for (let index = next++; index < images.length; index = next++) {
-      if (signal?.aborted === true) throw new TapsError('cancelled', 'Reading the images was cancelled.', 'Add the task again to start over.');
+      stopIfCancelled(signal);
       files[index] = await hashFile(join(root, images[index]?.path ?? ''));
       onProgress?.(++done, images.length);
     }

@@ -3,7 +3,7 @@ import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, normalize, resolve, sep } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import { storageError } from '../platform/storage-error.ts';
-import { isInside, splitOfName, type ListedImage, type Listing } from './listing.ts';
+import { isInside, listingWatch, splitOfName, type ListedImage, type Listing, type ListingOptions } from './listing.ts';
 import { parseCsv } from './parse-csv.ts';
 
 const FILE_COLUMNS = ['file_name', 'filename', 'file', 'path', 'image'];
@@ -19,9 +19,10 @@ interface Columns {
 
 /**
  * Rows whose file is missing, unlabelled or outside are quarantined.
- * @throws TapsError `dataset-invalid` for a file that is no such table, `io-failed`
+ * @throws TapsError `dataset-invalid` for a file that is no such table, `io-failed`, `cancelled`
  */
-export async function listCsv(path: string): Promise<Listing> {
+export async function listCsv(path: string, options: ListingOptions = {}): Promise<Listing> {
+  const listed = listingWatch(options);
   const [header, ...rows] = parseCsv(await readText(path), path);
   if (header === undefined) throw new TapsError('dataset-invalid', `The file ${path} is empty.`, 'Give a CSV with the columns file_name and label.');
   const columns = columnsOf(header);
@@ -31,6 +32,7 @@ export async function listCsv(path: string): Promise<Listing> {
   const realRoot = await realpath(root);
   const classes = new Set<string>();
   for (const row of rows) {
+    listed();
     const file = row[columns.file]?.trim() ?? '';
     const className = row[columns.label]?.trim() ?? '';
     if (file === '' && className === '') continue;

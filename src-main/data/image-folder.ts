@@ -5,26 +5,27 @@ import { extname, join, relative, sep } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { Split } from '../contract/dataset.ts';
 import { storageError } from '../platform/storage-error.ts';
-import { IMAGE_EXTENSIONS, isInside, splitOfName, type Listing } from './listing.ts';
+import { IMAGE_EXTENSIONS, isInside, listingWatch, splitOfName, type Listing, type ListingOptions } from './listing.ts';
 
 /**
  * Links to folders are left out and listed (torchvision would follow them, out of the dataset and in circles); links to files
  * count when they stay inside.
- * @throws TapsError `dataset-invalid` when there are no class folders or the splits do not fit together; `io-failed`
+ * @throws TapsError `dataset-invalid` when there are no class folders or the splits do not fit together; `io-failed`, `cancelled`
  */
-export async function listImageFolder(root: string): Promise<Listing> {
+export async function listImageFolder(root: string, options: ListingOptions = {}): Promise<Listing> {
+  const listed = listingWatch(options);
   const listing: Listing = { root, classes: [], images: [], quarantined: [] };
   const folders = await subFolders(listing, root);
   const splits = splitFolders(root, folders);
   if (splits === undefined) {
     listing.classes = folders;
-    for (const className of folders) await addClass(listing, join(root, className), className, undefined);
+    for (const className of folders) await addClass(listing, join(root, className), className, undefined, listed);
   } else {
     const sets: string[][] = [];
     for (const name of splits) sets.push(await subFolders(listing, join(root, name)));
     listing.classes = agreedClasses(splits, sets);
     for (const name of splits) {
-      for (const className of listing.classes) await addClass(listing, join(root, name, className), className, splitOfName(name));
+      for (const className of listing.classes) await addClass(listing, join(root, name, className), className, splitOfName(name), listed);
     }
   }
   if (listing.classes.length === 0) {
@@ -75,12 +76,13 @@ async function subFolders(listing: Listing, folder: string): Promise<string[]> {
   return names.sort(byCodeUnit);
 }
 
-async function addClass(listing: Listing, folder: string, className: string, split: Split | undefined): Promise<void> {
+async function addClass(listing: Listing, folder: string, className: string, split: Split | undefined, listed: () => void): Promise<void> {
   const root = await realpath(listing.root);
   const pending = [folder];
   const found: string[] = [];
   for (let current = pending.pop(); current !== undefined; current = pending.pop()) {
     for (const entry of await entriesOf(current)) {
+      listed();
       const path = join(current, entry.name);
       if (entry.isDirectory()) {
         pending.push(path);

@@ -1,6 +1,7 @@
 /** @file What a folder or CSV says before any file is read. */
 import { sep } from 'node:path';
 import type { Split, QuarantinedImage } from '../contract/dataset.ts';
+import { TapsError } from '../contract/errors.ts';
 
 /** Extensions that the decoder can read, lower case with dot. */
 export const IMAGE_EXTENSIONS = new Set(['.jpg', '.jpeg', '.png', '.webp', '.gif', '.tif', '.tiff', '.avif']);
@@ -18,6 +19,31 @@ export interface Listing {
   classes: string[];
   images: ListedImage[];
   quarantined: QuarantinedImage[];
+}
+
+export interface ListingOptions {
+  /** Files seen so far, now and then: how many there will be is not known. */
+  onListed?: ((files: number) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+const TOLD_EVERY = 500;
+
+/**
+ * To be called for every file that is listed.
+ * @throws TapsError `cancelled`
+ */
+export function listingWatch({ onListed, signal }: ListingOptions): () => void {
+  let files = 0;
+  return () => {
+    stopIfCancelled(signal);
+    if (++files % TOLD_EVERY === 0) onListed?.(files);
+  };
+}
+
+/** @throws TapsError `cancelled` */
+export function stopIfCancelled(signal: AbortSignal | undefined): void {
+  if (signal?.aborted === true) throw new TapsError('cancelled', 'Reading the images was cancelled.', 'Add the task again to start over.');
 }
 
 /** Names of split folders and column values. */

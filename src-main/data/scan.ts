@@ -5,7 +5,7 @@ import { TapsError } from '../contract/errors.ts';
 import type { DatasetManifest } from '../contract/dataset.ts';
 import { buildManifest, type ScanOptions } from './build-manifest.ts';
 import { listImageFolder } from './image-folder.ts';
-import type { Listing } from './listing.ts';
+import type { Listing, ListingOptions } from './listing.ts';
 import { isImageCsv, listCsv } from './image-csv.ts';
 
 export type { ScanOptions } from './build-manifest.ts';
@@ -19,11 +19,12 @@ export async function scanDataset(path: string, options: ScanOptions): Promise<D
   const absolute = resolve(path);
   const info = await stat(absolute).catch(() => undefined);
   if (info === undefined) throw new TapsError('not-found', `There is no folder or CSV file at ${absolute}.`, 'Check the path.');
-  return buildManifest(await list(absolute, info.isDirectory()), options);
+  const listing = await list(absolute, info.isDirectory(), { onListed: (files) => options.onProgress?.(files, 0), signal: options.signal });
+  return buildManifest(listing, options);
 }
 
-async function list(path: string, isFolder: boolean): Promise<Listing> {
-  if (!isFolder) return listCsv(path);
+async function list(path: string, isFolder: boolean, options: ListingOptions): Promise<Listing> {
+  if (!isFolder) return listCsv(path, options);
   const table = join(path, 'metadata.csv');
-  return (await isImageCsv(table)) ? listCsv(table) : listImageFolder(path);
+  return (await isImageCsv(table)) ? listCsv(table, options) : listImageFolder(path, options);
 }

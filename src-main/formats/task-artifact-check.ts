@@ -12,8 +12,10 @@ function inconsistent(message: string): TapsError {
 }
 
 function requireFinite(name: string, { data }: FloatTensor): void {
-  const index = data.findIndex((value) => !Number.isFinite(value));
-  if (index < 0) return;
+  // A loop: `findIndex` with a function takes several times as long, and every switch to a task reads millions of numbers.
+  let index = 0;
+  while (index < data.length && Number.isFinite(data[index])) index++;
+  if (index === data.length) return;
   throw new TapsError('non-finite', `Element ${String(index)} of ${name} is ${String(data[index])}.`, 'Train again with a smaller learning rate; a task with such values is neither stored nor loaded.');
 }
 

@@ -42,9 +42,9 @@ export function byteDisplay(terminal: Terminal, label: string): (done: number, t
   };
 }
 
-/** Progress of work that is counted: images decoded, files hashed. Shown on a terminal only. */
+/** Progress of work that is counted: images decoded, files hashed; total 0 while it is not known. Shown on a terminal only. */
 export function countDisplay(terminal: Terminal, label: string): (done: number, total: number) => void {
   return (done, total) => {
-    terminal.live(`${bar(total === 0 ? 1 : done / total)} ${label}: ${done}/${total}`);
+    terminal.live(total === 0 ? `${label}: ${done}` : `${bar(done / total)} ${label}: ${done}/${total}`);
   };
 }
