@@ -1,9 +1,10 @@
 /** @file What a result says of its test pictures, and of pictures a person drops on it. */
 import { basename } from 'node:path';
-import type { ParsedInput } from '../contract/studio/contract.ts';
+import type { ParsedInput, RequestOutput } from '../contract/studio/contract.ts';
 import type { JudgedImage, PicturePrediction } from '../contract/studio/results.ts';
 import { judgeTestImages } from '../services/judge-test-images.ts';
 import { predict } from '../services/predict.ts';
+import { predictTasks } from '../services/predict-tasks.ts';
 import type { StudioContext } from './context.ts';
 import { throwIfCancelled } from './operations.ts';
 
@@ -28,6 +29,26 @@ export function predictPictures(context: StudioContext, { taskId, deltaId, files
     return {
       predictions: predictions.map(({ image, scores }) => ({ name: basename(image), token: tokens.get(image) ?? '', scores })),
       unreadable: unreadable.map(({ path, reason }) => ({ name: basename(path), reason })),
+    };
+  });
+}
+
+export function predictWithTasks(context: StudioContext, { taskIds, files, operationId }: ParsedInput<'predict.tasks'>): Promise<RequestOutput<'predict.tasks'>> {
+  return context.operations.run(operationId, 'Looking at the pictures', async ({ signal }) => {
+    const { session, settings, grants } = context;
+    const { engine, threads } = settings.current;
+    const tasks = taskIds.map((id) => session.task(id));
+    const tokens = new Map(files.map((token) => [grants.pathOf(token), token]));
+    const outcome = await predictTasks(session.library, { tasks: tasks.map(({ id }) => id), method: null, images: [...tokens.keys()], engine, threads, host: session.predictor, signal });
+    throwIfCancelled(signal);
+    return {
+      predictions: outcome.predictions.map(({ image, answers }) => ({
+        name: basename(image),
+        token: tokens.get(image) ?? '',
+        answers: answers.map(({ task, scores }, index) => ({ taskId: tasks[index]?.id ?? '', taskName: task, scores })),
+      })),
+      unreadable: outcome.unreadable.map(({ path, reason }) => ({ name: basename(path), reason })),
+      sharing: outcome.sharing,
     };
   });
 }

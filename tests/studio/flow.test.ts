@@ -74,6 +74,14 @@ test('base, pictures, task, run, result, mistakes, prediction, comparison, expor
   assert.equal(predictions[0]?.scores.length, task.classNames.length);
   assert.ok((await harness.studio.picture(`/picture/granted/${file.token}?size=256`)) !== null);
 
+  const together = await ask('predict.tasks', { taskIds: [task.id], files: [file.token, readme.token], operationId: operation() });
+  assert.deepEqual(together.predictions.map(({ name, token, answers }) => [name, token, answers.map(({ taskId, scores }) => [taskId, scores])]), [['000.png', file.token, [[task.id, predictions[0].scores]]]]);
+  assert.deepEqual([together.unreadable.map(({ name }) => name), together.sharing.pairs], [['package.json'], []]);
+  const listed = await ask('library.tasks', { text: task.classNames[0] ?? '' });
+  assert.deepEqual([listed.total, listed.tasks[0]?.id, listed.tasks[0]?.current?.id], [1, task.id, done.deltaId]);
+  assert.equal((await ask('task.freeName', { wanted: task.name })).name, `${task.name} 2`);
+  assert.equal((await ask('task.freeName', { wanted: 'nobody has this' })).name, 'nobody has this');
+
   const compared = await ask('compare.view', { taskIds: [] });
   assert.deepEqual(compared.points.map(({ deltaId, runId, isCurrent }) => [deltaId, runId, isCurrent]), [[done.deltaId, done.id, true]]);
   const overview = await ask('library.overview', {});

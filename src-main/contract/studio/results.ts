@@ -1,6 +1,7 @@
 /** @file Contract: what a learnt task knows and gets wrong, and trying it on new pictures. */
 import { z } from 'zod';
 import { ENCODINGS, toleranceSchema } from '../compression.ts';
+import type { Sharing } from '../sharing.ts';
 import type { Evaluation, LayerState, MethodId } from '../training.ts';
 import { answer, idSchema, operationIdSchema, request, tokenSchema } from './common.ts';
 import type { DeltaCard } from './library.ts';
@@ -48,6 +49,15 @@ export interface PicturePrediction {
   scores: { className: string; probability: number }[];
 }
 
+/** What several tasks say of one picture, in the order they were named. */
+export interface PictureAnswers {
+  /** Name of the file. */
+  name: string;
+  /** `/picture/granted/<token>` */
+  token: string;
+  answers: { taskId: string; taskName: string; scores: { className: string; probability: number }[] }[];
+}
+
 export interface CompressView {
   delta: DeltaCard;
   bytesBefore: number;
@@ -65,6 +75,11 @@ export const RESULT_REQUESTS = {
    * points of validation accuracy.
    */
   'result.compress': request(z.strictObject({ deltaId: idSchema, encoding: z.enum(ENCODINGS), tolerance: toleranceSchema, operationId: operationIdSchema }), answer<CompressView>()),
+  /** Current results of several tasks of one base, in one pass over what they have in common. */
+  'predict.tasks': request(
+    z.strictObject({ taskIds: z.array(idSchema).min(1).max(32), files: z.array(tokenSchema).min(1).max(64), operationId: operationIdSchema }),
+    answer<{ predictions: PictureAnswers[]; unreadable: { name: string; reason: string }[]; sharing: Sharing }>(),
+  ),
   'predict.pictures': request(
     z.strictObject({ taskId: idSchema, deltaId: idSchema.nullable(), files: z.array(tokenSchema).min(1).max(64), operationId: operationIdSchema }),
     answer<{ predictions: PicturePrediction[]; unreadable: { name: string; reason: string }[] }>(),

@@ -36,6 +36,8 @@ export const result = {
   tryFoldersAdvice: 'Open the folder and drop the pictures themselves.',
   tryHint: 'What does it say about pictures it has never seen?',
   tryChoose: 'Choose pictures…',
+  tryOthers: 'Ask other tasks on this base too',
+  tryShared: (tasks: number, passes: string): string => `The ${String(tasks)} other tasks together cost ${passes} passes through the network`,
   trying: 'Looking…',
   unreadable: (name: string, reason: string): string => `${name} cannot be read: ${reason}`,
   unmeasured: 'This result came from another library and was not measured here.',
