@@ -150,21 +150,33 @@ function tapsOf(emit: Emitter, x: string, axes: Size, [, , h, w]: Shape4, [oh, o
   return views;
 }
 
-/** [O, C, kh, kw] → [C, O, kh, kw] with both spatial axes reversed; the reversal is an exact product with the exchange matrix. */
-function flipped(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4): string {
-  const taps = kh * kw;
-  const picked = taps === 1 ? w : pickTaps(emit, w, [outputs, channels, kh, kw], Array.from({ length: taps }, (_, tap) => taps - 1 - tap));
-  const swapped = emit.transpose(emit.reshape(picked, [outputs, channels, kh, kw], [outputs, channels, taps]), [outputs, channels, taps], [1, 0, 2]);
-  return emit.reshape(swapped, [channels, outputs, taps], [channels, outputs, kh, kw]);
+/** [O, C, kh, kw] → [C, O, kh, kw] with both spatial axes reversed. */
+function flipped(emit: Emitter, w: string, shape: Shape4): string {
+  const [, , kh, kw] = shape;
+  const all = (size: number): number[] => Array.from({ length: size }, (_, tap) => size - 1 - tap);
+  return swapped(emit, pickTaps(emit, w, shape, all(kh), all(kw)), [shape[0], shape[1], kh, kw]);
 }
 
-/** The chosen taps in their order, [O·C, chosen]. */
-function pickTaps(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4, chosen: readonly number[]): string {
-  const taps = kh * kw;
-  const selection = new Float32Array(taps * chosen.length);
-  chosen.forEach((tap, index) => (selection[tap * chosen.length + index] = 1));
-  const matrix = emit.shared(`pick${String(taps)}:${chosen.join(',')}`, [taps, chosen.length], selection);
-  return emit.one('MatMul', [emit.reshape(w, [outputs, channels, kh, kw], [outputs * channels, taps]), matrix]);
+function swapped(emit: Emitter, w: string, shape: Shape4): string {
+  return emit.transpose(w, shape, [1, 0, 2, 3]);
+}
+
+/**
+ * The filter's taps at the given rows and columns, which go down in equal steps. Taken upwards, then reversed as a whole: the provider
+ * reverses from the last element only.
+ */
+function pickTaps(emit: Emitter, w: string, [, , kh, kw]: Shape4, rows: readonly number[], columns: readonly number[]): string {
+  const chosen = [rows, columns];
+  const sizes = [kh, kw];
+  const slice = (value: string, starts: number[], ends: number[], steps: number[]): string => emit.one('Slice', [value, emit.int64(starts), emit.int64(ends), emit.int64([2, 3]), emit.int64(steps)]);
+  const every = chosen.every((taps, axis) => taps.length === sizes[axis]);
+  const starts = chosen.map((taps) => taps.at(-1) ?? 0);
+  const ends = chosen.map((taps) => (taps[0] ?? 0) + 1);
+  const picked = every ? w : slice(w, starts, ends, chosen.map((taps) => (taps.length < 2 ? 1 : (taps[0] ?? 0) - (taps[1] ?? 0))));
+  if (chosen.every((taps) => taps.length === 1)) return picked;
+  // Before the first element there is no index; a number below −size stands for it. One tap is its own reverse.
+  const back = chosen.map((taps) => (taps.length > 1 ? { start: taps.length - 1, end: -taps.length - 1, step: -1 } : { start: 0, end: 1, step: 1 }));
+  return slice(picked, back.map(({ start }) => start), back.map(({ end }) => end), back.map(({ step }) => step));
 }
 
 interface Phase {
@@ -196,15 +208,12 @@ function phasesOf(conv: ConvAttributes & { inputSize: Size }, [oh, ow]: Size): [
 
 /** Four convolutions, then their pixels interleaved: [N, C, h, w]. */
 function byPhases(emit: Emitter, dy: string, w: string, wShape: Shape4, [n, channels, h, width]: Shape4, [rows, columns]: [Phase[], Phase[]]): string {
-  const [outputs, , , kw] = wShape;
+  const [outputs] = wShape;
   const half: Shape4 = [n, channels, h / 2, width / 2];
   const woven = rows.map((row) => {
     const parts = columns.map((column) => {
       const kernel: Size = [row.taps.length, column.taps.length];
-      const chosen = row.taps.flatMap((i) => column.taps.map((j) => i * kw + j));
-      const shape = [outputs, channels, chosen.length];
-      const swapped = emit.transpose(emit.reshape(pickTaps(emit, w, wShape, chosen), [outputs * channels, chosen.length], shape), shape, [1, 0, 2]);
-      const filter = emit.reshape(swapped, [channels, outputs, chosen.length], [channels, outputs, ...kernel]);
+      const filter = swapped(emit, pickTaps(emit, w, wShape, row.taps, column.taps), [outputs, channels, ...kernel]);
       const part = emit.one('Conv', [dy, filter], { kernel_shape: [...kernel], pads: [row.before, column.before, row.after, column.after] });
       return emit.reshape(part, half, [n * channels, h / 2, 1, width / 2, 1]);
     });
