@@ -60,7 +60,7 @@ const asked: [string, number, () => unknown][] = [
   ['filter: name of the base and a word', 50, () => ask('library.tasks', { text: 'resnet50 stars' })],
   ['overview of the window', 300, () => ask('library.overview', {})],
   [`compare ${String(compared.length * results)} runs of chosen tasks`, 300, () => ask('compare.view', { taskIds: compared })],
-  ['compare without a choice (500 results at most)', 300, () => ask('compare.view', { taskIds: [] })],
+  ['compare without a choice (50 tasks at most)', 300, () => ask('compare.view', { taskIds: [] })],
 ];
 const figures: [string, number, number][] = [];
 for (const [what, goal, work] of asked) figures.push([what, goal, await medianOf(work)]);

@@ -69,3 +69,20 @@ test('table: rows of what is near only, a renamed and a removed task are told', 
   await page.close();
   assert.deepEqual(opened.pageErrors, []);
 });
+
+test('Compare: the newest results of a large library, and the tasks that have given words', { skip, timeout: 120_000 }, async () => {
+  assert.ok(typeof opened !== 'string');
+  const page = await opened.page();
+  await goTo(page, '/compare');
+  await page.getByText('2,949 older results of 2,949 tasks are left out').waitFor();
+  await page.getByRole('searchbox', { name: /Words of the tasks/ }).fill('stars 1');
+  await page.getByRole('button', { name: 'Compare', exact: true }).click();
+  await page.getByText('Tasks with “stars 1” are compared').waitFor();
+  const { points } = await opened.ask('compare.view', { taskIds: (await opened.ask('library.tasks', { text: 'stars 1', sort: 'newest', limit: 50 })).tasks.map(({ id }) => id) });
+  await page.waitForFunction((count) => document.querySelectorAll('.mark').length === count, points.length);
+  await page.getByRole('searchbox', { name: /Words of the tasks/ }).fill('no such thing');
+  await page.getByRole('button', { name: 'Compare', exact: true }).click();
+  await page.getByText('No task has these words').waitFor();
+  await page.close();
+  assert.deepEqual(opened.pageErrors, []);
+});

@@ -6,8 +6,9 @@ import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import type { LibrarySession } from '../library-session.ts';
 import { baseBytes, layersOf, smallerOf } from './cards.ts';
 
-/** Of tasks that are not named, so many results at most: more marks than this tell nothing apart. */
+/** Of tasks that are not named, so many results and tasks at most: more marks and bars than these tell nothing apart, and are slow to draw. */
 const MOST_RESULTS = 500;
+const MOST_TASKS = 50;
 
 /** @param taskIds when empty, the tasks with the newest results, as many as go @throws TapsError `not-found` */
 export function compareView(session: LibrarySession, taskIds: readonly string[]): CompareView {
@@ -33,7 +34,7 @@ function newestTasks({ library, removals }: LibrarySession): { ids: string[]; om
   let taken = 0;
   for (const { taskId, results } of library.deltas.countsByTask()) {
     if (removals.isHidden('task', taskId)) continue;
-    if (omitted.tasks === 0 && (ids.length === 0 || taken + results <= MOST_RESULTS)) {
+    if (omitted.tasks === 0 && ids.length < MOST_TASKS && (ids.length === 0 || taken + results <= MOST_RESULTS)) {
       ids.push(taskId);
       taken += results;
     } else {
