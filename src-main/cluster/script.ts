@@ -36,15 +36,12 @@ export function numbered(submission: number): string {
   return String(submission).padStart(4, '0');
 }
 
-/**
- * The shell becomes the program (exec), so that Slurm's signals reach it: SIGUSR2 some time before the time limit, SIGTERM when the
- * job is cancelled or gives way. Both leave a checkpoint.
- */
-export function scriptText({ jobName, count, options, program, folder, submission }: ScriptParts): string {
-  const { partition, account, time, memory, cpus, atOnce, directives, setup } = options;
+/** What taps itself asks for. Given to sbatch as arguments too: variables such as SBATCH_PARTITION would win over the script. */
+export function ownDirectives({ jobName, count, options, submission }: Pick<ScriptParts, 'jobName' | 'count' | 'options' | 'submission'>): string[] {
+  const { partition, account, time, memory, cpus, atOnce } = options;
   const limit = secondsOf(time);
   const warning = limit === null ? MOST_WARNING_S / 2 : Math.round(Math.min(MOST_WARNING_S, Math.max(LEAST_WARNING_S, limit / 10)));
-  const head = [
+  return [
     `--job-name=${jobName}`,
     `--array=0-${String(count - 1)}${atOnce === undefined ? '' : `%${String(atOnce)}`}`,
     `--output=${logPattern(submission)}`,
@@ -56,8 +53,16 @@ export function scriptText({ jobName, count, options, program, folder, submissio
     ...(time === undefined ? [] : [`--time=${time}`]),
     ...(memory === undefined ? [] : [`--mem=${memory}`]),
     ...(cpus === undefined ? [] : [`--cpus-per-task=${String(cpus)}`]),
-    ...directives,
   ];
+}
+
+/**
+ * The shell becomes the program (exec), so that Slurm's signals reach it: SIGUSR2 some time before the time limit, SIGTERM when the
+ * job is cancelled or gives way. Both leave a checkpoint.
+ */
+export function scriptText(parts: ScriptParts): string {
+  const { options, program, folder, submission } = parts;
+  const head = [...ownDirectives(parts), ...options.directives];
   const command = [...program, 'cluster-job', folder, String(submission)].map(quote).join(' ');
-  return ['#!/bin/bash', ...head.map((text) => `#SBATCH ${text}`), '', ...setup, `exec ${command} "$SLURM_ARRAY_TASK_ID"`, ''].join('\n');
+  return ['#!/bin/bash', ...head.map((text) => `#SBATCH ${text}`), '', ...options.setup, `exec ${command} "$SLURM_ARRAY_TASK_ID"`, ''].join('\n');
 }

@@ -18,7 +18,7 @@ import { startSlurm } from '../helpers/slurm.ts';
 import { machineWords, median, ROOT, writeSection } from './report.ts';
 
 const RUNS = 6;
-const EPOCHS = 20;
+const EPOCHS = 8;
 const JOBS = 1000;
 const TURNS = 3;
 

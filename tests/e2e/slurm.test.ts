@@ -103,7 +103,12 @@ describe('a sweep on Slurm', { skip }, () => {
     assert.equal(refused.code, 5, refused.err);
     assert.match(refused.err, /sbatch refused: ".*invalid partition specified: nowhere/);
     const { id } = newestSweep();
+    // What is asked for on the command line holds against Slurm's own variables.
+    process.env['SBATCH_ARRAY_INX'] = '7-9';
+    process.env['SBATCH_OUTPUT'] = join(place, 'elsewhere.log');
     const accepted = await taps(...words, ...onSlurm, '--json');
+    delete process.env['SBATCH_ARRAY_INX'];
+    delete process.env['SBATCH_OUTPUT'];
     assert.equal(accepted.code, 0, accepted.err);
     assert.match(accepted.err, /has the same runs and is on Slurm: going on with it/);
     assert.equal((accepted.json as { id: string }).id, id);

@@ -77,7 +77,7 @@ const resultOf = (shared: ClusterFolder, position: number): string => join(share
 
 describe('sending', { skip }, () => {
   test('more jobs than an array holds become several; what is refused half-way is told of the rest only', async () => {
-    answer('sbatch', `if [ "$1" = --version ]; then echo slurm 1; elif grep -q -- --array=0-2 "$2"; then echo 5; else echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1; fi`);
+    answer('sbatch', `if [ "$1" = --version ]; then echo slurm 1; elif echo "$*" | grep -q -- --array=0-2; then echo 5; else echo "sbatch: error: QOSMaxSubmitJobPerUserLimit" >&2; exit 1; fi`);
     const { id } = library.sweeps.add('two arrays', planSweep(library, PLAN).entries);
     await assert.rejects(submit(id), coded('cluster-failed', /sbatch refused: "sbatch: error: QOSMaxSubmitJobPerUserLimit"/));
     const { entries } = library.sweeps.get(id);

@@ -28,7 +28,7 @@ export function clusterJobCommand(): Command {
         const display = new TrainingDisplay(terminal, `job ${String(index)}`, 0, true);
         const job = await workOffJob(folder, submission, index, {
           threads: Number(process.env['SLURM_CPUS_PER_TASK'] ?? 0),
-          memoryBytes: process.env['SLURM_MEM_PER_NODE'] === undefined ? null : Number(process.env['SLURM_MEM_PER_NODE']) * MEGABYTE,
+          memoryBytes: memoryOfJob(process.env),
           signal: stop.signal,
           onEvent: (event) => {
             display.event(event);
@@ -37,4 +37,12 @@ export function clusterJobCommand(): Command {
         terminal.result(`Finished ${job.task} ${job.setting}, seed ${String(job.config.seed)}`, { position: job.position, key: job.key });
       }),
     );
+}
+
+/** What Slurm gave to the job, in bytes; null where it does not limit it. */
+function memoryOfJob(env: NodeJS.ProcessEnv): number | null {
+  const { SLURM_MEM_PER_NODE: ofNode, SLURM_MEM_PER_CPU: ofCpu, SLURM_CPUS_ON_NODE: cpus = '1' } = env;
+  const megabytes = ofNode !== undefined ? Number(ofNode) : ofCpu !== undefined ? Number(ofCpu) * Number(cpus) : 0;
+  // 0: all of the node's.
+  return megabytes > 0 ? megabytes * MEGABYTE : null;
 }

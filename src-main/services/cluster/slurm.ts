@@ -44,12 +44,13 @@ export async function requireSlurm(): Promise<void> {
 
 /**
  * Submits a script.
+ * @param directives that must hold whatever the environment says
  * @param folder the jobs' working folder
  * @returns the id of the array
  * @throws TapsError `cluster-failed` with Slurm's words
  */
-export async function submitScript(script: string, folder: string): Promise<number> {
-  const answer = await ask('sbatch', ['--parsable', script], folder);
+export async function submitScript(script: string, directives: readonly string[], folder: string): Promise<number> {
+  const answer = await ask('sbatch', ['--parsable', ...directives, script], folder);
   if (answer.code !== 0) throw failed('sbatch', answer, 'Change the options that it names (sinfo shows partitions and limits). Nothing was submitted.');
   const jobId = parseSubmitted(answer.out);
   if (jobId === null) throw new TapsError('cluster-failed', `sbatch answered ${JSON.stringify(answer.out.trim().slice(0, QUOTED_CHARACTERS))} in place of a job's number.`, 'Look at squeue; give the same command again.');

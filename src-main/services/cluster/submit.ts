@@ -4,7 +4,7 @@ import { open, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Batch, Submission } from '../../cluster/folder.ts';
 import { chunks, positionsToSend } from '../../cluster/job-state.ts';
-import { scriptText } from '../../cluster/script.ts';
+import { ownDirectives, scriptText } from '../../cluster/script.ts';
 import type { SlurmOptions } from '../../cluster/slurm-options.ts';
 import { envelopeOf, TapsError } from '../../contract/errors.ts';
 import type { SweepRecord } from '../../contract/sweep.ts';
@@ -152,9 +152,10 @@ async function sendArray(folder: ClusterFolder, submission: Submission): Promise
   const path = folder.submissionPath(number, 'json');
   await claimNumber(path, submission);
   const script = folder.submissionPath(number, 'sh');
+  const parts = { jobName, count: positions.length, options, program, folder: folder.path, submission: number };
   try {
-    await writeFileAtomic(script, new TextEncoder().encode(scriptText({ jobName, count: positions.length, options, program, folder: folder.path, submission: number })));
-    const jobId = await submitScript(script, folder.path);
+    await writeFileAtomic(script, new TextEncoder().encode(scriptText(parts)));
+    const jobId = await submitScript(script, ownDirectives(parts), folder.path);
     await writeSealed(path, 'submission', { ...submission, jobId });
     return jobId;
   } catch (error) {
