@@ -5,13 +5,15 @@ import type { TrainConfig } from '../contract/training.ts';
 
 /** Passes of a path for one pass of a single run. */
 export const PATH_COST = 1.5;
-/** Part of the passes that the levels get. */
-const LEVELS_SHARE = 2 / 3;
+/** Part of the passes in which the layers of every level are found. */
+const SEARCH_SHARE = 1 / 3;
 
-/** How the epochs of a path are divided. */
+/** How the epochs of a path are divided: a search, then the levels from the strongest λ to the weakest. */
 export interface PathEpochs {
-  /** With every gate open and no penalty. */
-  dense: number;
+  search: number;
+  /** Of the first level that is learnt, the strongest. */
+  first: number;
+  /** Of every other one. */
   perLevel: number;
   total: number;
 }
@@ -27,8 +29,17 @@ export function pathEpochs(epochs: number, levels: number): PathEpochs {
   if (total < levels + 1) {
     throw new TapsError('invalid-config', `A path of ${String(levels)} levels needs at least ${String(fewestPathEpochs(levels))} epochs; ${String(epochs)} were given.`, 'Give more epochs or fewer levels.');
   }
-  const perLevel = Math.max(1, Math.floor((LEVELS_SHARE * total) / levels));
-  return { dense: total - levels * perLevel, perLevel, total };
+  const search = Math.max(1, Math.min(Math.floor(SEARCH_SHARE * total), total - levels));
+  const growth = total - search;
+  // The first level starts from the search alone and gets what is left over.
+  const perLevel = Math.max(1, Math.floor(growth / (levels + 1)));
+  return { search, first: growth - (levels - 1) * perLevel, perLevel, total };
+}
+
+/** Epochs of a level, from 0; the last one excluded. @param level 0 is the weakest λ */
+export function levelEpochs({ search, first, perLevel }: PathEpochs, level: number, levels: number): { from: number; to: number } {
+  const place = levels - 1 - level;
+  return place === 0 ? { from: search, to: search + first } : { from: search + first + (place - 1) * perLevel, to: search + first + place * perLevel };
 }
 
 /** λ of a path's weakest and strongest level, where a person has not chosen. See `defaultPathRange`. */
@@ -40,20 +51,31 @@ export interface PathRange {
 /** From a penalty that costs a layer little to one that leaves only what the task cannot do without. */
 const PATH_SPAN = 100;
 
+/** Mean rate of the search, relative to the run's. */
+const SEARCH_RATE = 0.7;
+/** Part of the search that has a penalty. */
+const PENALISED = 0.7;
+
 /**
  * Range of λ that fits a run's rate and length: what a penalty does depends on λ·rate·steps, so its middle is put where the penalty
- * alone would move a score by the published distance from start to threshold in one epoch at the mean rate of a level.
+ * alone would move a score by the published distance from start to threshold within three levels of the search.
  * @param gatedLayers L
  * @param stepsPerEpoch optimiser steps, 1 or more
+ * @param levels 2..64
  */
-export function defaultPathRange(config: Pick<TrainConfig, 'learningRate' | 'scoreLearningRate' | 'momentum' | 'optimizer' | 'scoreInit' | 'threshold'>, gatedLayers: number, stepsPerEpoch: number): PathRange {
-  const rate = 0.2 * (config.scoreLearningRate ?? config.learningRate);
+export function defaultPathRange(config: PathRates, gatedLayers: number, stepsPerEpoch: number, levels: number): PathRange {
+  const rate = SEARCH_RATE * (config.scoreLearningRate ?? config.learningRate);
   const perStep = config.optimizer === 'sgd' ? rate / (1 - config.momentum) : rate;
   const distance = Math.max(config.scoreInit - config.threshold, 0.01);
-  const middle = (distance * gatedLayers) / (perStep * stepsPerEpoch);
+  const search = Math.max(1, Math.floor(SEARCH_SHARE * Math.ceil(PATH_COST * config.epochs)));
+  const steps = Math.max(1, (3 * PENALISED * search * stepsPerEpoch) / levels);
+  const middle = (distance * gatedLayers) / (perStep * steps);
   const from = clamp(middle / Math.sqrt(PATH_SPAN));
   return { from, to: Math.max(clamp(middle * Math.sqrt(PATH_SPAN)), 2 * from) };
 }
+
+/** What the range of λ depends on. */
+export type PathRates = Pick<TrainConfig, 'learningRate' | 'scoreLearningRate' | 'momentum' | 'optimizer' | 'scoreInit' | 'threshold' | 'epochs'>;
 
 const clamp = (lambda: number): number => Math.min(400, Math.max(1e-4, lambda));
 

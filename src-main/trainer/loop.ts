@@ -160,7 +160,7 @@ class TrainingLoop {
     session.restore(present);
     const bytes = await this.#options.saveLevel(level, kept);
     const done: PathLevel = { level, lambda: regime.lambdas?.[level] ?? 0, epoch: bestEpoch, openLayers, bytes, validation, test };
-    this.#position = { ...this.#position, levels: [...(this.#position.levels ?? []), done], bestEpoch: null };
+    this.#position = { ...this.#position, levels: [...(this.#position.levels ?? []), done].sort((a, b) => a.level - b.level), bestEpoch: null };
     this.#best = null;
   }
 
@@ -207,7 +207,7 @@ class TrainingLoop {
     }
     this.#position = { ...this.#position, epoch: epoch + 1, step: 0, epochs: [...this.#position.epochs, metrics], partial: { loss: 0, correct: 0, images: 0 } };
     const ended = regime.levelEndingWith(epoch);
-    if (ended !== null || (this.#cut && regime.lambdas !== null)) await this.#endLevel(ended ?? this.#position.levels?.length ?? 0);
+    if (ended !== null || (this.#cut && regime.lambdas !== null)) await this.#endLevel(ended ?? regime.levelOf(epoch));
     this.#options.onEpoch(metrics);
     // A shortened epoch is no place to go on from.
     if (!this.#cut) await this.#checkpoint();

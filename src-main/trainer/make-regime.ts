@@ -33,7 +33,7 @@ export async function makeRegime({ config, base, session, stepsPerEpoch, memory 
   }
   if (path !== undefined) {
     if (budget !== undefined && budget.kind !== 'accuracy') throw new TapsError('invalid-config', 'A path and a budget of bytes exclude each other.', 'Leave one of them out; a path shows every size.');
-    return { regime: new PathRegime(config, path.lambdas, stepsPerEpoch), report: () => ({}) };
+    return { regime: new PathRegime(config, path.lambdas, stepsPerEpoch, memory), report: () => ({}) };
   }
   if (budget?.kind === 'accuracy') throw new TapsError('invalid-config', 'A limit on lost accuracy is held by choosing among the levels of a path, and this run has none.', 'Give the levels of a path.');
   if (budget === undefined) throw new Error('unreachable');

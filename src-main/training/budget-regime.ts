@@ -137,6 +137,10 @@ export class BudgetRegime implements Regime {
     return this.settled && (epoch + 1) * this.#stepsPerEpoch > (this.#memory.fixedAt ?? 0);
   }
 
+  levelOf(): number {
+    return 0;
+  }
+
   levelEndingWith(): null {
     return null;
   }

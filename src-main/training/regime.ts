@@ -11,7 +11,7 @@ import type { StepHyperparameters, TrainingSession } from './types.ts';
 export type RegimeMemory = Record<string, number | boolean | null>;
 
 /** What a regime does with a session. */
-export type GateHandling = Pick<TrainingSession, 'layers' | 'setGates' | 'fixGates'>;
+export type GateHandling = Pick<TrainingSession, 'layers' | 'setGates' | 'fixGates' | 'restart'>;
 
 export interface Regime {
   /** Passes over the training pictures in all. */
@@ -32,6 +32,8 @@ export interface Regime {
   readonly settled: boolean;
   /** The level that ends with this epoch; null inside a level and for every other run. */
   levelEndingWith(epoch: number): number | null;
+  /** Level that an epoch belongs to; 0 for every run that is no path. */
+  levelOf(epoch: number): number;
   /** λ of a path's levels; null for every other run. */
   readonly lambdas: readonly number[] | null;
   /** For the checkpoint; null when there is nothing to remember. */
@@ -50,6 +52,7 @@ export function fixedRegime(config: TrainConfig, stepsPerEpoch: number): Regime 
     settle: () => Promise.resolve(),
     settled: true,
     levelEndingWith: () => null,
+    levelOf: () => 0,
     lambdas: null,
     memory: () => null,
   };

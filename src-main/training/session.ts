@@ -7,10 +7,10 @@ import type { CompiledStep, Engine, EngineState } from '../engine/types.ts';
 import type { BaseModel } from '../graph/types.ts';
 import { evaluateStepSpec } from './steps/evaluate-step.ts';
 import { ACTIVATIONS, IMAGES } from './steps/network.ts';
-import { ACCUMULATED_PREFIX, BASE_PREFIX, HEAD_BIAS, HEAD_WEIGHT, initialState, learnsBelowHead, makePlan, SCORES, type TrainPlan } from './steps/plan.ts';
+import { ACCUMULATED_PREFIX, accumulatorName, BASE_PREFIX, deltaName, HEAD_BIAS, HEAD_WEIGHT, initialState, learnsBelowHead, makePlan, SCORES, type TrainPlan } from './steps/plan.ts';
 import { featuresStepSpec } from './steps/features-step.ts';
 import { fixedGatesPlan } from './steps/fixed-gates.ts';
-import { accumulateStepSpec, applyStepSpec, trainStepSpec, type StepShape } from './steps/train-step.ts';
+import { accumulateStepSpec, applyStepSpec, optimizerEntries, trainStepSpec, type StepShape } from './steps/train-step.ts';
 import { layerStates, storedBytes, taskArtifact } from './task-artifact.ts';
 import { chooseTrunk, wholeTrunk, type Trunk } from './trunk/trunk.ts';
 import { trunkStepSpec, withTrunk } from './trunk/with-trunk.ts';
@@ -183,6 +183,17 @@ class EngineSession implements TrainingSession {
     });
     this.#release();
     this.#state.write(SCORES, Float32Array.from(scores));
+  }
+
+  async restart(open: readonly boolean[]): Promise<void> {
+    await this.setGates(open);
+    const closed = new Set((await this.layers()).filter((layer) => !layer.open).map(({ name }) => name));
+    const kept = new Set(this.#state.names());
+    for (const { name, shape } of this.#plan.gated) {
+      if (!closed.has(name)) continue;
+      const delta = deltaName(name);
+      for (const entry of [delta, ...optimizerEntries(this.#plan, delta), accumulatorName(delta)]) if (kept.has(entry)) this.#state.write(entry, new Float32Array(elementCount(shape)));
+    }
   }
 
   async fixGates(): Promise<void> {

@@ -12,6 +12,7 @@ const point = (setting: string, bytes: number, accuracy: number, more: Partial<R
 const POINTS = [
   point('full-fine-tuning', 1_600_000, 0.9, { group: 'full fine-tuning' }),
   point('taps λ 1', 700_000, 0.84),
+  point('path, λ 0.5', 720_000, 0.88, { group: 'TAPS path', lambda: 0.5, seconds: 15 }),
   point('path, λ 1', 350_000, 0.86, { group: 'TAPS path', lambda: 1, seconds: 15 }),
   point('path, λ 3', 100_000, 0.6, { group: 'TAPS path', lambda: 3, seconds: 15 }),
   point('a < b & "c"', 400_000, 0.5),
@@ -38,17 +39,22 @@ test('the chart is well-formed, names every point, and places more bytes to the 
   assert.ok(Number(circle[1]) > Number(square[1]) + 5 && Number(circle[2]) < Number(square[2]) + 5);
 });
 
-test('the document has a row per point, the front, the command, and the path against runs of the same λ', () => {
+test('the document has a row per point, the front, the command, and the path against runs of the same size', () => {
   const text = smallDocument({ command: 'npm run results:small', engine: 'an engine', seconds: 100, seeds: [0, 1, 2], testImages: { drawings: 120 }, points: POINTS, charts: { drawings: 'small-drawings.svg' } });
   assert.match(text, /^# .+\n\n```\nnpm run results:small\n```/);
   assert.match(text, /\| taps λ 1 \| 84\.0 ± 2\.0 % \|.*\|  \|\n/);
   assert.match(text, /\| path, λ 1 \| 86\.0 ± 2\.0 % \|.*\| front \|\n/);
-  assert.match(text, /\+2\.0 points of test accuracy .* at 0\.50 times the bytes .* 1\.50 times as long/);
+  assert.match(text, /of the 1 independent TAPS runs .* \+3\.9 points of test accuracy .* 1\.50 times as long/);
   assert.match(smallDocument({ command: 'x', engine: '', seconds: 1, seeds: [0], testImages: {}, points: POINTS, charts: {} }), /no interval can be given/);
 });
 
-test('without a run of the same λ there is nothing to compare the path with', () => {
-  assert.equal(comparePath(POINTS.filter(({ setting }) => setting !== 'taps λ 1')), null);
-  const compared = comparePath(POINTS);
-  assert.ok(compared && compared.levels === 1 && Math.abs(compared.accuracy - 0.02) < 1e-12 && Math.abs(compared.log2Bytes + 1) < 1e-12);
+test('the path is read between its levels at the size of a run; runs beyond its sizes are left out', () => {
+  const [low, high] = [point('path, λ 3', 100_000, 0.6, { lambda: 3, seconds: 30 }), point('path, λ 1', 400_000, 0.8, { lambda: 1, seconds: 30 })];
+  // 200 kB is half-way between 100 and 400 kB in the logarithm.
+  const within = comparePath([low, high, point('taps λ 1', 200_000, 0.65)]);
+  assert.ok(within && within.runs === 1 && Math.abs(within.accuracy - 0.05) < 1e-12 && within.cost === 3);
+  const ends = comparePath([low, high, point('taps λ 9', 99_000, 0.6), point('taps λ 0.1', 410_000, 0.8)]);
+  assert.ok(ends && ends.runs === 2 && Math.abs(ends.accuracy) < 1e-12);
+  assert.equal(comparePath([low, high, point('taps λ 9', 50_000, 0.6), point('taps λ 0.1', 900_000, 0.8), point('full-fine-tuning', 200_000, 0.6)]), null);
+  assert.equal(comparePath([point('taps λ 1', 200_000, 0.65)]), null);
 });

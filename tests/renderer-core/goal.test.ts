@@ -65,8 +65,8 @@ test('epochs of a path: what is refused is exactly what has not one epoch per le
   for (let levels = 2; levels <= 64; levels++) {
     const fewest = fewestPathEpochs(levels);
     const split = pathEpochs(fewest, levels);
-    assert.ok(split.dense >= 1 && split.perLevel >= 1);
-    assert.equal(split.dense + levels * split.perLevel, split.total);
+    assert.ok(split.search >= 1 && split.perLevel >= 1 && split.first >= split.perLevel);
+    assert.equal(split.search + split.first + (levels - 1) * split.perLevel, split.total);
     if (fewest > 1) assert.throws(() => pathEpochs(fewest - 1, levels), /at least/);
     const lambdas = Array.from({ length: levels }, (_, level) => level + 1);
     assert.equal(missingEpochs({ epochs: fewest, path: { lambdas } }), null);

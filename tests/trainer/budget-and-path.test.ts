@@ -180,7 +180,7 @@ describe('path', () => {
       }),
       (error: unknown) => error instanceof TapsError && error.code === 'child-crashed',
     );
-    assert.ok(existsSync(join(job.runFolder, 'level-01.safetensors')));
+    assert.ok(existsSync(join(job.runFolder, 'level-03.safetensors')));
     const second = new TrainerClient();
     const resumed = await second.train({ ...job, resume: true }, () => undefined);
     await second.stop();

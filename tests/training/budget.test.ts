@@ -7,7 +7,7 @@ import { trainConfigSchema, type LayerState, type TrainConfig } from '../../src-
 import { BudgetRegime } from '../../src-main/training/budget-regime.ts';
 import { chooseGates } from '../../src-main/training/choose-gates.ts';
 import { chooseLevel } from '../../src-main/training/choose-level.ts';
-import { PATH_COST, pathEpochs } from '../../src-main/core/path-plan.ts';
+import { levelEpochs, PATH_COST, pathEpochs } from '../../src-main/core/path-plan.ts';
 import { PathRegime } from '../../src-main/training/path-regime.ts';
 import type { RegimeMemory } from '../../src-main/training/regime.ts';
 import { bytesOf, limitOf, type TaskBytes } from '../../src-main/training/task-bytes.ts';
@@ -37,6 +37,9 @@ class Plant {
   setGates(open: readonly boolean[]): Promise<void> {
     this.scores = this.scores.map((score, layer) => (open[layer] === true ? Math.max(score, 0.1) : Math.min(score, 0.05)));
     return Promise.resolve();
+  }
+  restart(open: readonly boolean[]): Promise<void> {
+    return this.setGates(open);
   }
   fixGates(): Promise<void> {
     this.fixed++;
@@ -163,30 +166,80 @@ describe('path', () => {
           assert.throws(() => pathEpochs(epochs, levels), (error: unknown) => error instanceof TapsError && error.code === 'invalid-config');
           return;
         }
-        const { dense, perLevel, total } = pathEpochs(epochs, levels);
-        assert.ok(dense >= 1 && perLevel >= 1 && dense + levels * perLevel === total && total <= Math.ceil(PATH_COST * epochs));
+        const split = pathEpochs(epochs, levels);
+        const { search, first, perLevel, total } = split;
+        assert.ok(search >= 1 && perLevel >= 1 && first >= perLevel && search + first + (levels - 1) * perLevel === total && total <= Math.ceil(PATH_COST * epochs));
+        const inOrder = Array.from({ length: levels }, (_, level) => levelEpochs(split, level, levels)).toReversed();
+        assert.deepEqual(inOrder.map(({ from }) => from), [search, ...inOrder.slice(0, -1).map(({ to }) => to)], 'levels lie end to end, the strongest first');
+        assert.equal(inOrder.at(-1)?.to, total);
       }),
     );
-    assert.deepEqual(pathEpochs(18, 8), { dense: 11, perLevel: 2, total: 27 });
+    assert.deepEqual(pathEpochs(18, 8), { search: 9, first: 4, perLevel: 2, total: 27 });
   });
 
-  test('λ rises level by level after a part without penalty; every level starts warm and ends slow', () => {
-    const path = new PathRegime(configOf({ epochs: 10, learningRate: 0.1 }), [0.1, 1, 10], STEPS);
-    const { dense, perLevel } = pathEpochs(10, 3);
-    const lambdas = Array.from({ length: path.epochs }, (_, epoch) => path.hyperparameters(epoch * STEPS).lambda);
-    assert.deepEqual(lambdas, [...Array.from({ length: dense }, () => 0), ...[0.1, 1, 10].flatMap((lambda) => Array.from({ length: perLevel }, () => lambda))]);
-    const rate = (step: number): number => path.hyperparameters(step).learningRate;
-    assert.equal(rate(0), 0.1);
-    for (let level = 0; level < 3; level++) {
-      const start = (dense + level * perLevel) * STEPS;
-      assert.ok(Math.abs(rate(start) - 0.04) < 1e-12);
-      assert.ok(rate(start + perLevel * STEPS - 1) < 0.001);
+  /** Runs every step; returns what `restart` was asked for, by step. */
+  async function follow(path: PathRegime, plant: Plant, from = 0, to = path.epochs * STEPS): Promise<Map<number, boolean[]>> {
+    const restarts = new Map<number, boolean[]>();
+    for (let step = from; step < to; step++) {
+      await path.before(step, {
+        layers: () => plant.layers(),
+        setGates: () => Promise.reject(new Error('not asked for')),
+        fixGates: () => Promise.reject(new Error('not asked for')),
+        restart: (open) => {
+          restarts.set(step, [...open]);
+          return plant.setGates(open);
+        },
+      });
+      const { lambda, scoreLearningRate } = path.hyperparameters(step);
+      plant.move(lambda, scoreLearningRate);
+      path.after(step, plant.states);
+    }
+    return restarts;
+  }
+  const LAMBDAS = [0.1, 1, 10];
+  const pathOf = (memory: RegimeMemory | null = null): PathRegime => new PathRegime(configOf({ epochs: 10, learningRate: 0.1 }), LAMBDAS, STEPS, memory);
+
+  test('the search raises λ after a part without; levels are learnt from the strongest to the weakest, each slow at its end, gates at rest', () => {
+    const path = pathOf();
+    const split = pathEpochs(10, 3);
+    const search = Array.from({ length: split.search * STEPS }, (_, step) => path.hyperparameters(step).lambda);
+    assert.equal(search[0], 0);
+    assert.deepEqual([...new Set(search)], [0, ...LAMBDAS]);
+    assert.equal(path.hyperparameters(0).learningRate, 0.1);
+    for (const [level] of LAMBDAS.entries()) {
+      const { from, to } = levelEpochs(split, level, 3);
+      const steps = Array.from({ length: (to - from) * STEPS }, (_, step) => path.hyperparameters(from * STEPS + step));
+      assert.ok((steps[0]?.learningRate ?? 0) >= 0.08 && (steps.at(-1)?.learningRate ?? 1) < 0.001);
+      assert.ok(steps.every(({ lambda, scoreLearningRate }) => lambda === 0 && scoreLearningRate === 0));
+      assert.equal(path.levelOf(from), level);
+      assert.ok(path.eligible(to - 1));
     }
     const ends = Array.from({ length: path.epochs }, (_, epoch) => path.levelEndingWith(epoch));
-    assert.deepEqual(ends.filter((level) => level !== null), [0, 1, 2]);
-    assert.equal(ends.at(-1), 2);
-    for (const [epoch, level] of ends.entries()) if (level !== null) assert.ok(path.eligible(epoch));
+    assert.deepEqual(ends.filter((level) => level !== null), [2, 1, 0]);
+    assert.equal(ends.at(-1), 0);
     assert.ok(!path.eligible(0));
+  });
+
+  test('every level is restarted with its layers; the sets of stronger levels lie within those of weaker ones', async () => {
+    const restarts = await follow(pathOf(), new Plant([0.001, 0.002, 0.02, 0.0005, 0.3]));
+    const split = pathEpochs(10, 3);
+    assert.deepEqual([...restarts.keys()], [2, 1, 0].map((level) => levelEpochs(split, level, 3).from * STEPS));
+    const sets = [...restarts.values()];
+    for (const [index, open] of sets.entries()) open.forEach((isOpen, layer) => { assert.ok(!isOpen || index === sets.length - 1 || sets[index + 1]?.[layer] === true); });
+    const sizes = sets.map((open) => open.filter(Boolean).length);
+    assert.ok((sizes[0] ?? 0) < (sizes.at(-1) ?? 0), sizes.join(' '));
+  });
+
+  test('what it remembers is enough to go on from any step', async () => {
+    const gains = [0.001, 0.002, 0.02, 0.0005, 0.3];
+    const whole = [...(await follow(pathOf(), new Plant(gains)))];
+    for (const cut of [STEPS, 3 * STEPS + 1, 5 * STEPS, 9 * STEPS]) {
+      const [first, plant] = [pathOf(), new Plant(gains)];
+      const before = await follow(first, plant, 0, cut);
+      const second = pathOf(JSON.parse(JSON.stringify(first.memory())) as RegimeMemory);
+      const after = await follow(second, plant, cut);
+      assert.deepEqual([...before, ...after], whole);
+    }
   });
 
   test('the level: the most accurate, or the smallest that is near enough to full fine-tuning', () => {

@@ -50,8 +50,9 @@ export function pathConfigOf(library: Library, taskName: string, options: PathOp
   const config = trainConfigOf('taps', options, operators);
   const { images } = library.datasets.get(task.datasetId).manifest;
   const steps = Math.max(1, Math.floor(images.filter(({ split }) => split === 'train').length / (config.batchSize * config.accumulate)));
-  const fitting = defaultPathRange(config, gatedLayers, steps);
-  const path = pathPlan(options.levels ?? DEFAULT_LEVELS, { from: options.from ?? fitting.from, to: options.to ?? Math.max(fitting.to, 2 * (options.from ?? 0)) });
+  const levels = options.levels ?? DEFAULT_LEVELS;
+  const fitting = defaultPathRange(config, gatedLayers, steps, levels);
+  const path = pathPlan(levels, { from: options.from ?? fitting.from, to: options.to ?? Math.max(fitting.to, 2 * (options.from ?? 0)) });
   return { ...config, path, ...(options.within === undefined ? {} : { budget: accuracyBudget(library, taskName, options.within) }) };
 }
 

@@ -17,30 +17,42 @@ export interface SmallReport {
   charts: Record<string, string>;
 }
 
-/** Mean over the levels of accuracy and bytes along the path minus those of independent runs with the same λ. */
+/** Independent runs of TAPS against the path's curve at their own size. */
 export interface PathComparison {
-  levels: number;
+  /** Pairs of task and λ that were run by themselves, with a size within the curve's. */
+  runs: number;
+  /** Mean of the curve's test accuracy minus the run's. */
   accuracy: number;
-  /** Mean of log2(bytes of the level / bytes of the run). */
-  log2Bytes: number;
   /** Seconds of the path / mean seconds of one run. */
   cost: number;
 }
 
-/** @returns null where no λ has both */
+/** @returns null without a path, or without a run within its sizes */
 export function comparePath(points: readonly ResultPoint[]): PathComparison | null {
-  const pairs = points.flatMap((level) => {
-    const run = points.find(({ task, setting }) => task === level.task && level.lambda !== null && setting === `taps λ ${String(level.lambda)}`);
-    return run === undefined ? [] : [{ level, run }];
+  const pairs = points.flatMap((run) => {
+    if (run.lambda !== null || !run.setting.startsWith('taps λ ')) return [];
+    const levels = points.filter(({ task, lambda }) => task === run.task && lambda !== null);
+    const curve = curveAt(levels, run.bytes);
+    return curve === null ? [] : [{ difference: curve - run.test.mean, cost: (levels[0]?.seconds ?? 0) / run.seconds }];
   });
   if (pairs.length === 0) return null;
   const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
-  return {
-    levels: pairs.length,
-    accuracy: mean(pairs.map(({ level, run }) => level.test.mean - run.test.mean)),
-    log2Bytes: mean(pairs.map(({ level, run }) => Math.log2(level.bytes / run.bytes))),
-    cost: mean(pairs.map(({ level, run }) => level.seconds / run.seconds)),
-  };
+  return { runs: pairs.length, accuracy: mean(pairs.map(({ difference }) => difference)), cost: mean(pairs.map(({ cost }) => cost)) };
+}
+
+/** Two sizes count as equal within a part in twenty: the curve's ends are not missed by a few bytes of header. */
+const SAME_SIZE = 1.05;
+
+/** Test accuracy between the levels, linear in the logarithm of bytes; null outside of their sizes. */
+function curveAt(levels: readonly ResultPoint[], bytes: number): number | null {
+  const sorted = levels.toSorted((a, b) => a.bytes - b.bytes);
+  const [least, most] = [sorted[0], sorted.at(-1)];
+  if (least === undefined || most === undefined || bytes * SAME_SIZE < least.bytes || bytes > most.bytes * SAME_SIZE) return null;
+  const upper = sorted.find((level) => level.bytes >= bytes) ?? most;
+  const lower = sorted.findLast((level) => level.bytes <= bytes) ?? least;
+  const span = Math.log(upper.bytes / lower.bytes);
+  const place = span === 0 ? 0 : Math.log(bytes / lower.bytes) / span;
+  return lower.test.mean + (upper.test.mean - lower.test.mean) * Math.min(1, Math.max(0, place));
 }
 
 export function smallDocument(report: SmallReport): string {
@@ -65,7 +77,7 @@ export function smallDocument(report: SmallReport): string {
   const path = comparePath(points);
   if (path !== null) {
     const accuracy = `${path.accuracy >= 0 ? '+' : '−'}${Math.abs(100 * path.accuracy).toFixed(1)} points`;
-    lines.push('', '## The path against independent runs', '', `At the ${String(path.levels)} pairs of task and λ that both have, a level of the path has ${accuracy} of test accuracy against a run of its own, at ${(2 ** path.log2Bytes).toFixed(2)} times the bytes (geometric mean). The path with all its levels took ${path.cost.toFixed(2)} times as long as one such run.`);
+    lines.push('', '## The path against independent runs', '', `At the sizes of the ${String(path.runs)} independent TAPS runs that lie within the path’s (task and λ), the path’s curve has ${accuracy} of test accuracy against the run itself, in the mean. The path with all its levels took ${path.cost.toFixed(2)} times as long as one such run.`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -1,9 +1,10 @@
 /** @file What the small table compares: the embedded base, its sample tasks, and settings that take minutes. */
 import type { SweepPlan } from '../../services/sweep-plan.ts';
 
-/** λ of the single runs; all three are levels of the path too, so that both can be compared. */
+/** λ of the single runs: many layers, a few, none. */
 export const LAMBDAS: readonly number[] = [0.3, 1, 3];
-export const PATH_LAMBDAS: readonly number[] = [0.05, 0.1, 0.3, 0.55, 1, 1.7, 3, 6];
+/** A path's search is shorter than a run: the same λ closes other layers there. */
+export const PATH_LAMBDAS: readonly number[] = [0.05, 0.1, 0.2, 0.4, 0.7, 1.2, 2, 4];
 /** Of a full copy: room for a few layers of the embedded base. */
 const BUDGET_SHARE = 0.25;
 /** Points of validation accuracy that the automatic form may cost. */

@@ -1,7 +1,7 @@
 /** @file One run with its epochs and the layers whose scores they hold. */
 import type { EpochMetrics, TrainConfig } from '../../contract/training.ts';
 import type { LevelView, RunDetail } from '../../contract/studio/runs.ts';
-import { fewestPathEpochs, pathEpochs } from '../../core/path-plan.ts';
+import { fewestPathEpochs, levelEpochs, pathEpochs } from '../../core/path-plan.ts';
 import { isBetter, isEligible } from '../../training/selection.ts';
 import type { LibrarySession } from '../library-session.ts';
 import { layersOf } from './cards.ts';
@@ -24,15 +24,14 @@ function leadingEpoch(metrics: readonly EpochMetrics[], config: TrainConfig): nu
 function pathLevels(session: LibrarySession, runId: string, { path, epochs }: TrainConfig): LevelView[] | null {
   // A run that asks for too much is refused by the trainer; its record is shown all the same.
   if (path === undefined || epochs < fewestPathEpochs(path.lambdas.length)) return null;
-  const { dense, perLevel } = pathEpochs(epochs, path.lambdas.length);
+  const split = pathEpochs(epochs, path.lambdas.length);
   const deltas = session.library.deltas.listOfRun(runId);
   return path.lambdas.map((lambda, level) => {
     const delta = deltas.find(({ pathLevel }) => pathLevel === level);
     return {
       level,
       lambda,
-      from: dense + level * perLevel,
-      to: dense + (level + 1) * perLevel,
+      ...levelEpochs(split, level, path.lambdas.length),
       deltaId: delta?.id ?? null,
       validationAccuracy: delta?.validationAccuracy ?? null,
       testAccuracy: delta?.testAccuracy ?? null,

@@ -29,7 +29,7 @@ export interface PathFacts {
 export function fittingPath(config: TrainConfig, levels: number, { gatedLayers, trainImages }: PathFacts): PathPlan {
   const steps = Math.max(1, Math.floor(trainImages / Math.max(1, config.batchSize * config.accumulate)));
   const within = { ...config, learningRate: Math.max(LEAST_RATE, config.learningRate), momentum: Math.min(MOST_MOMENTUM, Math.max(0, config.momentum)) };
-  return pathPlan(levels, defaultPathRange(within, Math.max(1, gatedLayers), steps));
+  return pathPlan(levels, defaultPathRange(within, Math.max(1, gatedLayers), steps, levels));
 }
 
 /** Changes `config` in place to what is asked for; what was asked for before is forgotten. */

@@ -57,7 +57,7 @@ export const training = {
   best: (epoch: number): string => `best epoch ${String(epoch)}`,
   levels: {
     title: 'Levels of the path',
-    hint: (dense: number): string => `The first ${String(dense)} epochs learn with every layer open; then each level goes on from the one before with a stronger penalty.`,
+    hint: (search: number): string => `The first ${String(search)} epochs find out which layers each level keeps; then levels are learnt from the smallest to the largest, each going on from the one before.`,
     level: 'Level',
     state: 'State',
     states: { waiting: 'waits', now: 'learning', done: 'done' },
