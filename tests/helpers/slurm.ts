@@ -104,7 +104,12 @@ PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
   const onExit = (): void => {
     for (const { child } of children) child.kill('SIGKILL');
   };
+  const onSignal = (): void => {
+    process.exit(143);
+  };
   process.once('exit', onExit);
+  // A test file that takes too long is ended by one; its daemons must not stay.
+  process.once('SIGTERM', onSignal);
   const ask = async (command: string, ...args: string[]): Promise<string> => {
     const { code, text } = await output(find(command) ?? command, args, env);
     if (code !== 0) throw new Error(`${command}: ${text}`);
@@ -121,6 +126,7 @@ PartitionName=test Nodes=ALL Default=YES MaxTime=INFINITE State=UP
       child.kill('SIGKILL');
     }
     process.off('exit', onExit);
+    process.off('SIGTERM', onSignal);
     rmSync(folder, { recursive: true, force: true });
   };
 
