@@ -6,6 +6,9 @@ import { trainConfigSchema } from '../../src-main/contract/training.ts';
 import { createEngine } from '../../src-main/engine/index.ts';
 import { analyseBase } from '../../src-main/graph/analyse/analyse-base.ts';
 import { parseOnnx } from '../../src-main/graph/parse-onnx.ts';
+import { tf } from '../../src-main/engine/tfjs.ts';
+import type { StepSpec } from '../../src-main/engine/types.ts';
+import { forwardMultiplications } from '../../src-main/training/trunk/trunk.ts';
 import { createTrainingSession } from '../../src-main/training/session.ts';
 
 const { values } = parseArgs({
@@ -49,6 +52,34 @@ for (let step = 0; step < steps; step++) {
   const { user, system } = process.cpuUsage(cpuBefore);
   cpuTimes.push((user + system) / 1000);
 }
+/** Fused multiply-adds a second of one large matrix product: what this engine gets out of these cores at best. */
+async function productPeak(): Promise<number> {
+  const side = 1024;
+  const spec: StepSpec = {
+    name: 'product',
+    feeds: { a: [side, side], b: [side, side] },
+    reads: [],
+    writes: [],
+    results: ['sum'],
+    constants: {},
+    // A single number comes back, so that the product is what takes the time.
+    program: ({ feeds }) => ({ state: {}, results: { sum: tf.sum(tf.matMul(feeds['a'] as tf.Tensor2D, feeds['b'] as tf.Tensor2D)) } }),
+  };
+  const state = engine.createState({});
+  const step = await engine.compile(spec, state);
+  const data = Float32Array.from({ length: side * side }, (_, index) => Math.sin(index));
+  let best = Infinity;
+  for (let turn = 0; turn < 8; turn++) {
+    const before = performance.now();
+    await step.run({ a: data, b: data });
+    best = Math.min(best, performance.now() - before);
+  }
+  step.dispose();
+  return side ** 3 / (best / 1000);
+}
+
+/** Forward, gradient of activations, gradient of weights: three products of the same size. A probe has the first alone. */
+const products = (values.method === 'linear-probe' ? 1 : 3) * forwardMultiplications(base, { batchSize, imageSize });
 const sorted = times.slice(2).sort((a, b) => a - b);
 const medianMs = sorted[Math.floor(sorted.length / 2)] ?? 0;
 console.log(
@@ -58,6 +89,8 @@ console.log(
     // With --threads 1 the figure that other work on the machine disturbs least (idle threads of the pool spin).
     minCpuMs: Math.min(...cpuTimes.slice(2)),
     imagesPerSecond: (1000 * batchSize) / medianMs,
+    productsPerSecond: products / (medianMs / 1000),
+    productPeak: await productPeak(),
     parseMs: parsed - started,
     compileMs: session.compileMs,
     firstStepMs: times[0],

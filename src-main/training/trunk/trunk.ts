@@ -59,8 +59,24 @@ export function wholeTrunk(base: BaseModel, shape: TrunkShape): Trunk | null {
   return possibleCuts(base, shape).find(({ value }) => value.name === base.head.featureValue) ?? null;
 }
 
-/** Where the network can be cut, from the pictures up. */
-export function possibleCuts(base: BaseModel, { batchSize, imageSize }: TrunkShape): Cut[] {
+/** Multiplications of one forward pass of a batch, head left out. */
+export function forwardMultiplications(base: BaseModel, shape: TrunkShape): number {
+  return traceForward(base, shape).cost.reduce((sum, value) => sum + value, 0);
+}
+
+interface ForwardTrace {
+  /** What the features depend on, in topological order. */
+  nodes: GraphNode[];
+  /** Multiplications by node. */
+  cost: number[];
+  /** In ONNX's axis order, of values that depend on the pictures. */
+  shapes: Map<string, number[]>;
+  /** Values that do not. */
+  hosts: Map<string, HostTensor>;
+}
+
+/** The forward pass as shapes: nothing is computed. */
+function traceForward(base: BaseModel, { batchSize, imageSize }: TrunkShape): ForwardTrace {
   const { graph, head } = base;
   const nodes = neededNodes(graph, head.featureValue);
   const shapes = new Map<string, number[]>();
@@ -89,6 +105,14 @@ export function possibleCuts(base: BaseModel, { batchSize, imageSize }: TrunkSha
     });
     return {};
   });
+  return { nodes, cost, shapes, hosts };
+}
+
+/** Where the network can be cut, from the pictures up. */
+export function possibleCuts(base: BaseModel, shape: TrunkShape): Cut[] {
+  const { graph, head } = base;
+  const { batchSize } = shape;
+  const { nodes, cost, shapes, hosts } = traceForward(base, shape);
   const total = cost.reduce((sum, value) => sum + value, 0);
   const lastUse = new Map<string, number>([[head.featureValue, nodes.length]]);
   nodes.forEach((node, index) => {
@@ -103,10 +127,10 @@ export function possibleCuts(base: BaseModel, { batchSize, imageSize }: TrunkSha
     for (const name of alive) if ((lastUse.get(name) ?? -1) <= index) alive.delete(name);
     const passing = [...alive].filter((name) => !hosts.has(name));
     const [name] = passing;
-    const shape = name === undefined ? undefined : shapes.get(name);
-    if (name === undefined || passing.length !== 1 || shape?.[0] !== batchSize || done === 0) return;
+    const size = name === undefined ? undefined : shapes.get(name);
+    if (name === undefined || passing.length !== 1 || size?.[0] !== batchSize || done === 0) return;
     const kept = new Map([...alive].flatMap((other) => [[other, hosts.get(other)] as const]).filter((pair): pair is readonly [string, HostTensor] => pair[1] !== undefined));
-    cuts.push({ below: nodes.slice(0, index + 1), above: nodes.slice(index + 1), value: { name, shape: shape.slice(1) }, hosts: kept, share: total === 0 ? 0 : done / total });
+    cuts.push({ below: nodes.slice(0, index + 1), above: nodes.slice(index + 1), value: { name, shape: size.slice(1) }, hosts: kept, share: total === 0 ? 0 : done / total });
   });
   return cuts;
 }
