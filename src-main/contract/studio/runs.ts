@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ErrorEnvelope } from '../errors.ts';
 import type { RunRecord } from '../records.ts';
 import type { JobStateName } from '../sweep.ts';
-import { trainConfigSchema, type EpochMetrics, type TrainConfig, type TrainProgress } from '../training.ts';
+import { trainConfigSchema, type EpochMetrics, type Recovery, type TrainConfig, type TrainProgress } from '../training.ts';
 import { answer, EMPTY, idSchema, request } from './common.ts';
 
 export type RunStage = 'queued' | 'decoding' | 'loading' | 'compiling' | 'training' | 'evaluating' | 'saving' | 'ended';
@@ -45,6 +45,8 @@ export interface RunView {
   finishedAt: number | null;
   /** Of the stored result, once done. */
   deltaId: string | null;
+  /** How it went on by itself after memory did not suffice or a GPU was lost, oldest first. */
+  recoveries: Recovery[];
   /** null for a run of this machine. */
   cluster: ClusterRun | null;
 }

@@ -2,7 +2,7 @@
 import type { RunRecord } from '../../contract/records.ts';
 import type { RunStage } from '../../contract/studio/runs.ts';
 import type { TrainerEvent } from '../../contract/trainer-protocol.ts';
-import type { TrainProgress } from '../../contract/training.ts';
+import type { Recovery, TrainProgress } from '../../contract/training.ts';
 import { TrainControl } from '../../services/train-control.ts';
 
 export class ActiveRun {
@@ -12,6 +12,8 @@ export class ActiveRun {
   stage: RunStage = 'decoding';
   decoded: { done: number; total: number } | null = null;
   progress: TrainProgress | null = null;
+  /** How it went on after memory did not suffice or a GPU was lost, oldest first. */
+  recoveries: readonly Recovery[] = [];
   /** Stands still by a person's wish; before training begins, the wish waits with it. */
   paused = false;
   /** Epochs that are stored: a resumed trainer tells them again. */
@@ -49,6 +51,9 @@ export class ActiveRun {
       case 'paused':
       case 'resumed':
         this.paused = event.kind === 'paused';
+        return 'stage';
+      case 'recovery':
+        this.recoveries = [...this.recoveries, event.recovery];
         return 'stage';
       case 'progress':
         this.progress = event.progress;

@@ -39,6 +39,7 @@ export function runView(library: Library, run: RunHead, state: QueueState): RunV
     startedAt: run.startedAt,
     finishedAt: run.finishedAt,
     deltaId: status === 'done' ? library.deltas.idOfRun(run.id) : null,
+    recoveries: [...(going?.recoveries ?? run.result?.recoveries ?? [])],
     cluster,
   };
 }

@@ -54,6 +54,8 @@ export const training = {
   left: 'Time left',
   memory: 'Memory',
   learningRate: 'Learning rate',
+  recoveredMemory: (batch: number, accumulate: number): string => `Memory did not suffice: the run goes on with ${String(accumulate)} batches of ${String(batch)} per step, the same pictures in all.`,
+  recoveredDevice: 'The GPU was lost: the run goes on from its last checkpoint.',
   best: (epoch: number): string => `best epoch ${String(epoch)}`,
   levels: {
     title: 'Levels of the path',
