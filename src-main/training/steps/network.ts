@@ -4,7 +4,7 @@ import { KERNELS } from '../../engine/kernels/names.ts';
 import type { ActivationLayout, NamedTensors } from '../../engine/types.ts';
 import { imageInput, neededNodes, runPart, valueOf } from '../../operators/run-graph.ts';
 import { asNatural, natural, type Value } from '../../operators/value.ts';
-import { baseName, deltaName, partEntries, SCORES, valueName, type AdaptedLayer, type TrainPlan } from './plan.ts';
+import { baseEntries, baseName, deltaName, partEntries, SCORES, valueName, type AdaptedLayer, type TrainPlan } from './plan.ts';
 
 /** Tensor that must be in the record. */
 export function entry(tensors: NamedTensors, name: string): Tensor {
@@ -85,4 +85,20 @@ export function runHead(features: Tensor, weight: Tensor, bias: Tensor): Tensor 
 /** State entries of the task's own values, by parameter name. */
 export function ownValues(names: readonly { name: string }[], state: NamedTensors): Map<string, Tensor> {
   return new Map(names.map(({ name }) => [name, entry(state, valueName(name))]));
+}
+
+/** State entries that the network below the head is computed from. */
+export function networkEntries(plan: TrainPlan): string[] {
+  return [
+    ...plan.gated.map(({ name }) => deltaName(name)),
+    ...plan.adapted.flatMap((layer) => partEntries(layer).map(([, name]) => name)),
+    ...baseEntries(plan),
+    ...[...plan.trained, ...plan.statistics].map(({ name }) => valueName(name)),
+    ...(plan.gated.length > 0 ? [SCORES] : []),
+  ];
+}
+
+/** What the network computes with at present, by parameter name. @param state with `networkEntries` */
+export function presentWeights(plan: TrainPlan, state: NamedTensors): Map<string, Tensor> {
+  return new Map([...gatedWeights(plan, gateMasks(plan, state), state), ...adaptedWeights(plan, state), ...ownValues([...plan.trained, ...plan.statistics], state)]);
 }
