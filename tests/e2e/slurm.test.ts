@@ -177,7 +177,7 @@ describe('a sweep on Slurm', { skip }, () => {
   });
 
   test('a job without enough memory says so', async () => {
-    const ended = await taps('sweep', 'things', '--methods', 'full', '--seeds', '4', '--epochs', '2', ...quick, ...onSlurm, '--mem', '60M', '--json');
+    const ended = await taps('sweep', 'things', '--methods', 'full', '--seeds', '4', ...quick, '--epochs', '400', ...onSlurm, '--mem', '60M', '--json');
     assert.equal(ended.code, 0, ended.err);
     const { failures } = ended.json as { failures: { failure: string }[] };
     assert.equal(failures.length, 1);
