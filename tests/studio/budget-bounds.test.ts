@@ -55,7 +55,8 @@ test('a path: its levels have their own figures in the run, in the comparison an
   await studio.until(runId, ({ status }) => status === 'done', 'the path');
   const { levels } = await studio.ask('run.show', { runId });
   assert.deepEqual(levels?.map(({ lambda }) => lambda), lambdas);
-  assert.ok(levels.every(({ from, to, deltaId }, index) => deltaId !== null && from < to && (index === 0 || from === levels[index - 1]?.to)));
+  // Learnt from the strongest λ to the weakest.
+  assert.ok(levels.every(({ from, to, deltaId }, index) => deltaId !== null && from < to && (index === levels.length - 1 || from === levels[index + 1]?.to)));
   const { points } = await studio.ask('compare.view', { taskIds: [taskId] });
   const { runs } = await studio.ask('task.show', { id: taskId });
   const measured = runs.find(({ id }) => id === runId)?.result?.levels ?? [];
