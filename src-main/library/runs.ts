@@ -142,7 +142,7 @@ export class Runs {
   }
 
   /** One run without its metrics and its result: what is looked at while it goes. @throws TapsError `not-found` */
-  head(runId: string): RunHead {
+  head(runId: string): Omit<RunHead, 'result'> {
     const [head] = this.#heads('id = @runId', false, { runId });
     if (head === undefined) throw noSuchRun(runId);
     return head;

@@ -49,10 +49,10 @@ function settingOf(library: Library, delta: DeltaRecord): { setting: string; see
     return { setting: [...(setting === '' ? [] : [setting]), 'compressed'].join(', '), seed };
   }
   if (delta.runId === null) return { setting: '', seed: null };
-  const { config, result } = library.runs.head(delta.runId);
+  const { config } = library.runs.head(delta.runId);
   const { seed } = config;
   if (config.method !== 'taps') return { setting: '', seed };
-  if (delta.pathLevel !== null) return { setting: `level ${String(delta.pathLevel)}, λ ${String(result?.levels?.find(({ level }) => level === delta.pathLevel)?.lambda ?? config.path?.lambdas[delta.pathLevel] ?? '')}`, seed };
+  if (delta.pathLevel !== null) return { setting: `level ${String(delta.pathLevel)}, λ ${String(config.path?.lambdas[delta.pathLevel] ?? '')}`, seed };
   return { setting: config.budget === undefined ? `λ ${String(config.lambda)}` : describeBudget(config.budget), seed };
 }
 

@@ -67,14 +67,14 @@ const taps = (task: Pick<Task, 'library'>, ...args: string[]): { output: string;
 
 interface TrainOutput {
   result: { test: { accuracy: number } };
-  delta: { fileBytes: number };
+  delta: { blob: { bytes: number } };
 }
 
 function learn(task: Task, seed: number, options: readonly string[]): Outcome {
   const common = ['--image-size', values.size, '--batch', values.batch, '--lr', values.lr, '--seed', String(seed), '--threads', values.threads];
   const { output, seconds } = taps(task, 'train', task.name, '--method', 'taps', ...common, ...options);
   const { result, delta } = JSON.parse(output) as TrainOutput;
-  return { wallSeconds: seconds, testAccuracy: result.test.accuracy, bytes: delta.fileBytes };
+  return { wallSeconds: seconds, testAccuracy: result.test.accuracy, bytes: delta.blob.bytes };
 }
 
 function learnReference(task: Task, seed: number, onnx: string): Outcome {

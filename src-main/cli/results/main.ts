@@ -91,7 +91,7 @@ async function makeTable(context: CommandContext, options: Options): Promise<voi
     const marks = points.filter((point) => point.task === task).map(({ group, setting, bytes, test }) => ({ group, label: setting, bytes, accuracy: test.mean, halfWidth: test.halfWidth }));
     await writeFile(join(out, charts[task] ?? ''), scatterSvg(`${task}: test accuracy over bytes`, marks));
   }
-  const runs = library.sweeps.get(sweepId).entries.flatMap(({ runId }) => (runId === null ? [] : (library.runs.head(runId).result ?? [])));
+  const runs = library.sweeps.get(sweepId).entries.flatMap(({ runId }) => (runId === null ? [] : (library.runs.get(runId).result ?? [])));
   const testImages = Object.fromEntries(tasks.map((task) => [task, library.datasets.get(library.tasks.get(task).datasetId).manifest.images.filter(({ split }) => split === 'test').length]));
   const command = `npm run results:small -- --seeds ${seeds.join(',')} --epochs ${String(options.epochs)}`;
   // With a library that had results already, the time is that of the runs.

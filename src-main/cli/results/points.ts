@@ -34,7 +34,7 @@ interface Single {
 export function pointsOf(library: Library, sweepId: string, compressed: readonly DeltaRecord[]): ResultPoint[] {
   const singles = library.sweeps.get(sweepId).entries.flatMap(({ taskId, setting, runId, config }): Single[] => {
     if (runId === null) return [];
-    const run = library.runs.head(runId);
+    const run = library.runs.get(runId);
     const task = library.tasks.get(taskId);
     const full = fullCopyBytes(library.bases.get(task.baseId), task.classNames.length);
     const single = (delta: DeltaRecord, name: string, group: ResultPoint['group'], lambda: number | null = null): Single => ({ task: task.name, setting: name, group, lambda, delta, share: delta.blob.bytes / full, seconds: run.result?.seconds ?? 0 });

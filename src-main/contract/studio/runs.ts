@@ -45,7 +45,7 @@ export interface RunView {
   finishedAt: number | null;
   /** Of the stored result, once done. */
   deltaId: string | null;
-  /** How it went on by itself after memory did not suffice or a GPU was lost, oldest first. */
+  /** How it went on by itself after memory did not suffice or a GPU was lost, oldest first. Of an ended run in `run.show` only. */
   recoveries: Recovery[];
   /** null for a run of this machine. */
   cluster: ClusterRun | null;

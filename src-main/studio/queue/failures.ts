@@ -21,7 +21,7 @@ export function forgetFailure(library: Library, runId: string): void {
   library.documents.remove(keyOf(runId));
 }
 
-export function failureOf(library: Library, run: RunHead): ErrorEnvelope | null {
+export function failureOf(library: Library, run: Omit<RunHead, 'result'>): ErrorEnvelope | null {
   if (run.status !== 'failed' && run.status !== 'interrupted') return null;
   const parsed = envelopeSchema.safeParse(library.documents.get(keyOf(run.id)));
   if (parsed.success) {

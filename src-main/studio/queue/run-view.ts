@@ -14,7 +14,8 @@ export interface QueueState {
   cluster: ClusterRuns;
 }
 
-export function runView(library: Library, run: RunHead, state: QueueState): RunView {
+/** @param run without its result: a view is asked for often */
+export function runView(library: Library, run: Omit<RunHead, 'result'>, state: QueueState): RunView {
   const { active, waiting } = state;
   const task = library.tasks.get(run.taskId);
   const going = active?.id === run.id ? active : null;
@@ -39,7 +40,7 @@ export function runView(library: Library, run: RunHead, state: QueueState): RunV
     startedAt: run.startedAt,
     finishedAt: run.finishedAt,
     deltaId: status === 'done' ? library.deltas.idOfRun(run.id) : null,
-    recoveries: [...(going?.recoveries ?? run.result?.recoveries ?? [])],
+    recoveries: [...(going?.recoveries ?? [])],
     cluster,
   };
 }

@@ -11,7 +11,9 @@ export function runDetail(session: LibrarySession, runId: string): RunDetail {
   const { library, queue } = session;
   const { metrics, taskId, config, result } = library.runs.get(runId);
   const base = library.bases.get(library.tasks.get(taskId).baseId);
-  return { run: queue.view(runId), epochs: metrics, layers: layersOf(session, base), bestEpoch: result?.bestEpoch ?? leadingEpoch(metrics, config), levels: pathLevels(session, runId, config) };
+  const view = queue.view(runId);
+  const run = { ...view, recoveries: view.recoveries.length > 0 ? view.recoveries : (result?.recoveries ?? []) };
+  return { run, epochs: metrics, layers: layersOf(session, base), bestEpoch: result?.bestEpoch ?? leadingEpoch(metrics, config), levels: pathLevels(session, runId, config) };
 }
 
 /** While a run goes: the epoch that would be kept now; null before there is one. */
