@@ -14,9 +14,14 @@ def attributes_of(node):
     return {attribute.name: onnx.helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
-def symmetric(pads, node):
-    """[top, left, bottom, right] -> (vertical, horizontal)."""
-    top, left, bottom, right = pads or (0, 0, 0, 0)
+def symmetric(attributes, node, kernel):
+    """Padding of a convolution or pooling -> (vertical, horizontal)."""
+    automatic = attributes.get('auto_pad', b'NOTSET').decode()
+    if automatic.startswith('SAME') and kernel != (1, 1):
+        if tuple(attributes.get('strides', (1, 1))) != (1, 1) or any(size % 2 == 0 for size in kernel):
+            raise ValueError(f'{node.name}: automatic padding with strides or even kernels is not supported by the reference.')
+        return tuple(size // 2 for size in kernel)
+    top, left, bottom, right = attributes.get('pads', (0, 0, 0, 0))
     if (top, left) != (bottom, right):
         raise ValueError(f'{node.name}: padding that differs between sides is not supported by the reference.')
     return top, left
@@ -51,7 +56,7 @@ class OnnxNetwork(nn.Module):
             weight = self.constants[node.input[1]]
             groups = values.get('group', 1)
             module = nn.Conv2d(weight.shape[1] * groups, weight.shape[0], tuple(weight.shape[2:]), tuple(values.get('strides', (1, 1))),
-                               symmetric(values.get('pads'), node), tuple(values.get('dilations', (1, 1))), groups, bias=len(node.input) > 2)
+                               symmetric(values, node, tuple(weight.shape[2:])), tuple(values.get('dilations', (1, 1))), groups, bias=len(node.input) > 2)
             parts = dict(weight=weight, **(dict(bias=self.constants[node.input[2]]) if len(node.input) > 2 else {}))
         elif node.op_type == 'BatchNormalization':
             scale, shift, mean, variance = (self.constants[name] for name in node.input[1:5])
@@ -99,5 +104,5 @@ class OnnxNetwork(nn.Module):
             (top, left), (bottom, right) = left_of_axis[2:4], left_of_axis[6:8]
             return F.pad(first, (left, right, top, bottom))
         if node.op_type == 'AveragePool':
-            return F.avg_pool2d(first, attributes['kernel_shape'], attributes['strides'], symmetric(attributes.get('pads'), node))
+            return F.avg_pool2d(first, attributes['kernel_shape'], attributes['strides'], symmetric(attributes, node, tuple(attributes['kernel_shape'])))
         raise ValueError(f'{node.name}: {node.op_type} is not supported by the reference.')
