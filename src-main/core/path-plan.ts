@@ -53,8 +53,8 @@ const PATH_SPAN = 100;
 
 /** Mean rate of the search, relative to the run's. */
 const SEARCH_RATE = 0.7;
-/** Part of the search that has a penalty. */
-const PENALISED = 0.7;
+/** Part of the search without a penalty. */
+export const SEARCH_FREE = 0.3;
 
 /**
  * Range of λ that fits a run's rate and length: what a penalty does depends on λ·rate·steps, so its middle is put where the penalty
@@ -68,7 +68,7 @@ export function defaultPathRange(config: PathRates, gatedLayers: number, stepsPe
   const perStep = config.optimizer === 'sgd' ? rate / (1 - config.momentum) : rate;
   const distance = Math.max(config.scoreInit - config.threshold, 0.01);
   const search = Math.max(1, Math.floor(SEARCH_SHARE * Math.ceil(PATH_COST * config.epochs)));
-  const steps = Math.max(1, (3 * PENALISED * search * stepsPerEpoch) / levels);
+  const steps = Math.max(1, (3 * (1 - SEARCH_FREE) * search * stepsPerEpoch) / levels);
   const middle = (distance * gatedLayers) / (perStep * steps);
   const from = clamp(middle / Math.sqrt(PATH_SPAN));
   return { from, to: Math.max(clamp(middle * Math.sqrt(PATH_SPAN)), 2 * from) };

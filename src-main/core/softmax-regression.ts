@@ -74,7 +74,7 @@ function standardised(features: Float32Array, rows: number, width: number): { me
   });
   // Nothing but rounding is left: the features are all the same.
   if (square <= NO_SPREAD * raw) return { mean, scale: 1, data: data.fill(0) };
-  const scale = Math.sqrt(square / Math.max(1, data.length)) || 1;
+  const scale = Math.sqrt(square / data.length);
   for (let index = 0; index < data.length; index++) data[index] = (data[index] ?? 0) / scale;
   return { mean, scale, data };
 }

@@ -5,6 +5,7 @@ import type { MethodId } from '../contract/training.ts';
 import { foldText, searchWords } from '../core/search-words.ts';
 import { fromJson, type ReadableDb, type SqlValue } from './database.ts';
 import { textCondition } from './task-texts.ts';
+import { recordOf, type TaskRow } from './task-row.ts';
 
 
 export interface Hidden {
@@ -91,16 +92,7 @@ export function taskPage(db: ReadableDb, { text = '', sort = 'name', baseId, off
   return { tasks: summaries(db, ids, hidden), total };
 }
 
-interface SummaryRow {
-  id: string;
-  name: string;
-  base_id: string;
-  dataset_id: string;
-  class_names: string;
-  created_at: number;
-  current_delta_id: string | null;
-  notes: string;
-  tags: string;
+interface SummaryRow extends TaskRow {
   base_name: string;
   images: number;
   covers: string;
@@ -127,15 +119,7 @@ const SUMMARIES = `
 /** In the order of the ids. */
 export function summaries(db: ReadableDb, ids: readonly string[], hidden: Hidden = NOTHING): TaskSummary[] {
   return db.all<SummaryRow>(SUMMARIES, { ids: JSON.stringify(ids), hiddenRuns: JSON.stringify(hidden.runs) }).map((row) => ({
-    id: row.id,
-    name: row.name,
-    baseId: row.base_id,
-    datasetId: row.dataset_id,
-    classNames: fromJson(row.class_names, 'tasks.class_names'),
-    createdAt: row.created_at,
-    currentDeltaId: row.current_delta_id,
-    notes: row.notes,
-    tags: fromJson(row.tags, 'tasks.tags'),
+    ...recordOf(row),
     baseName: row.base_name,
     current: currentOf(row, hidden),
     results: row.results,

@@ -8,33 +8,8 @@ import { fromJson, type ReadableDb, type WritableDb } from './database.ts';
 import { newId } from './ids.ts';
 import { checkName, notFound } from './names.ts';
 import { recentTasks, summaries, taskPage, totalsByBase, type BaseTotals, type Hidden, type TaskPage, type TaskQuery, type TaskSummary } from './task-pages.ts';
+import { recordOf, type TaskRow } from './task-row.ts';
 import { writeText } from './task-texts.ts';
-
-interface TaskRow {
-  id: string;
-  name: string;
-  base_id: string;
-  dataset_id: string;
-  class_names: string;
-  created_at: number;
-  current_delta_id: string | null;
-  notes: string;
-  tags: string;
-}
-
-function recordOf(row: TaskRow): TaskRecord {
-  return {
-    id: row.id,
-    name: row.name,
-    baseId: row.base_id,
-    datasetId: row.dataset_id,
-    classNames: fromJson(row.class_names, 'tasks.class_names'),
-    createdAt: row.created_at,
-    currentDeltaId: row.current_delta_id,
-    notes: row.notes,
-    tags: fromJson(row.tags, 'tasks.tags'),
-  };
-}
 
 export function findTask(db: ReadableDb, nameOrId: string): TaskRecord | null {
   const row = db.get<TaskRow>('SELECT * FROM tasks WHERE id = ?', nameOrId) ?? db.get<TaskRow>('SELECT * FROM tasks WHERE name = ?', nameOrId);

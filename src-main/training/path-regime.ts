@@ -12,12 +12,10 @@
  * Each level has a cosine of its own (warm restarts, Loshchilov and Hutter, ICLR 2017), so that its end is worth keeping.
  */
 import type { LayerState, TrainConfig } from '../contract/training.ts';
-import { levelEpochs, pathEpochs, type PathEpochs } from '../core/path-plan.ts';
+import { levelEpochs, pathEpochs, SEARCH_FREE, type PathEpochs } from '../core/path-plan.ts';
 import type { GateHandling, Regime, RegimeMemory } from './regime.ts';
 import { cosine } from './schedule.ts';
 
-/** Part of the search without a penalty. */
-const FREE = 0.3;
 /** Rate at the end of the search, relative to the run's. */
 const SEARCH_END_RATE = 0.5;
 /** Rate at the start of the first and of a further level of the growth. */
@@ -72,7 +70,7 @@ export class PathRegime implements Regime {
 
   /** null before the penalty sets in. */
   #searchLevel(optimizerStep: number): number | null {
-    const free = FREE * this.#searchSteps;
+    const free = SEARCH_FREE * this.#searchSteps;
     return optimizerStep < free ? null : Math.min(Math.floor((this.lambdas.length * (optimizerStep - free)) / (this.#searchSteps - free)), this.lambdas.length - 1);
   }
 

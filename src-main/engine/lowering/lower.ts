@@ -1,7 +1,7 @@
 /** @file Trace → ONNX graph: reachable calls only, inputs and outputs under their own names. */
 import type { FloatTensor } from '../../contract/tensors.ts';
 import type { Graph, GraphNode } from '../../graph/types.ts';
-import { inputsOf, type Trace, type TraceCall, type TraceValue } from '../tracing/trace.ts';
+import { inputsOf, reachableCalls, type Trace, type TraceValue } from '../tracing/trace.ts';
 import { Emitter } from './emitter.ts';
 import { lowerCall } from './kernels.ts';
 
@@ -78,20 +78,6 @@ function constantName(emit: Emitter, value: TraceValue): string {
   const uniform = data.every((element) => Object.is(element, first));
   if (uniform) return data.length === 1 && value.shape.length === 0 ? emit.scalar(first) : emit.one('Expand', [emit.scalar(first), emit.int64(value.shape)]);
   return emit.float(value.shape, data);
-}
-
-function reachableCalls(trace: Trace): TraceCall[] {
-  const producer = new Map<number, TraceCall>();
-  for (const call of trace.calls) for (const value of call.outputs) producer.set(value.id, call);
-  const wanted = new Set<TraceCall>();
-  const pending = [...trace.outputs.values()];
-  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    const call = producer.get(value.id);
-    if (call === undefined || wanted.has(call)) continue;
-    wanted.add(call);
-    pending.push(...inputsOf(call));
-  }
-  return trace.calls.filter((call) => wanted.has(call));
 }
 
 /** Drops nodes that nothing needs: a call with several outputs may be wanted for one of them only. */

@@ -29,3 +29,18 @@ export interface Trace {
 export function inputsOf(call: TraceCall): TraceValue[] {
   return Object.values(call.inputs);
 }
+
+/** In order, only the calls that the outputs depend on. */
+export function reachableCalls(trace: Trace): TraceCall[] {
+  const producer = new Map<number, TraceCall>();
+  for (const call of trace.calls) for (const value of call.outputs) producer.set(value.id, call);
+  const wanted = new Set<TraceCall>();
+  const pending = [...trace.outputs.values()];
+  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
+    const call = producer.get(value.id);
+    if (call === undefined || wanted.has(call)) continue;
+    wanted.add(call);
+    pending.push(...inputsOf(call));
+  }
+  return trace.calls.filter((call) => wanted.has(call));
+}

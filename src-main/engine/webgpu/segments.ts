@@ -6,7 +6,7 @@
  * sixteen; so the graphs are made small enough instead.
  */
 import { secondsOf } from './work.ts';
-import { inputsOf, type Trace, type TraceCall, type TraceValue } from '../tracing/trace.ts';
+import { inputsOf, reachableCalls, type Trace, type TraceCall, type TraceValue } from '../tracing/trace.ts';
 
 export interface Segment {
   trace: Trace;
@@ -22,7 +22,7 @@ export const liveName = (value: TraceValue): string => `live:${String(value.id)}
  * @returns at least one segment; inputs and outputs keep their names, values between segments are named by `liveName`
  */
 export function cutIntoSegments(trace: Trace, limitSeconds: number): Segment[] {
-  const calls = reachable(trace);
+  const calls = reachableCalls(trace);
   const groups = groupCalls(calls, trace, limitSeconds);
   const producedIn = new Map<number, number>();
   groups.forEach((group, index) => {
@@ -76,18 +76,4 @@ function groupCalls(calls: readonly TraceCall[], trace: Trace, limitSeconds: num
     for (const value of call.outputs) if (value.dtype !== 'float32' && value.constant === undefined && (uses.get(value.id) ?? 0) > 0) crossing.add(value.id);
   }
   return groups;
-}
-
-function reachable(trace: Trace): TraceCall[] {
-  const producer = new Map<number, TraceCall>();
-  for (const call of trace.calls) for (const value of call.outputs) producer.set(value.id, call);
-  const wanted = new Set<TraceCall>();
-  const pending = [...trace.outputs.values()];
-  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    const call = producer.get(value.id);
-    if (call === undefined || wanted.has(call)) continue;
-    wanted.add(call);
-    pending.push(...inputsOf(call));
-  }
-  return trace.calls.filter((call) => wanted.has(call));
 }
