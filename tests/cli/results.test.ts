@@ -1,7 +1,7 @@
 /** @file The chart and the document of the small table, from points made up. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { comparePath, smallDocument } from '../../src-main/cli/results/markdown.ts';
+import { comparePath, resultsDocument } from '../../src-main/cli/results/markdown.ts';
 import type { ResultPoint } from '../../src-main/cli/results/points.ts';
 import { scatterSvg } from '../../src-main/cli/results/scatter-svg.ts';
 
@@ -40,12 +40,15 @@ test('the chart is well-formed, names every point, and places more bytes to the 
 });
 
 test('the document has a row per point, the front, the command, and the path against runs of the same size', () => {
-  const text = smallDocument({ command: 'npm run results:small', engine: 'an engine', seconds: 100, seeds: [0, 1, 2], testImages: { drawings: 120 }, points: POINTS, charts: { drawings: 'small-drawings.svg' } });
+  const text = resultsDocument({ title: 'A table', about: 'A base on a task.', commands: ['npm run results:small'], engine: 'an engine', seconds: 100, seeds: [0, 1, 2], pictures: { drawings: { train: 200, validation: 40, test: 120 } }, points: POINTS, charts: { drawings: 'small-drawings.svg' } });
   assert.match(text, /^# .+\n\n```\nnpm run results:small\n```/);
-  assert.match(text, /\| taps λ 1 \| 84\.0 ± 2\.0 % \|.*\|  \|\n/);
+  assert.match(text, /\| taps λ 1 \| 84\.0 ± 2\.0 % \| 3 \|.*\|  \|\n/);
   assert.match(text, /\| path, λ 1 \| 86\.0 ± 2\.0 % \|.*\| front \|\n/);
   assert.match(text, /of the 1 independent TAPS runs .* \+3\.9 points of test accuracy .* 1\.50 times as long/);
-  assert.match(smallDocument({ command: 'x', engine: '', seconds: 1, seeds: [0], testImages: {}, points: POINTS, charts: {} }), /no interval can be given/);
+  const two = resultsDocument({ title: '', about: '', commands: ['x'], engine: '', seconds: 1, seeds: [0], pictures: {}, points: [...POINTS, point('full-fine-tuning', 1_600_000, 0.8, { task: 'emoji' }), point('taps λ 1', 300_000, 0.77, { task: 'emoji' })], charts: {} });
+  assert.match(two, /\| taps λ 1 \| 2 \| 80\.5 ± 44\.5 % \| −4\.5 points ± 19\.1 \| −6\.0 points \(drawings\) \| 25\.0 % \|/);
+  assert.doesNotMatch(text, /Over the tasks/);
+  assert.match(resultsDocument({ title: '', about: '', commands: ['x'], engine: '', seconds: 1, seeds: [0], pictures: {}, points: POINTS, charts: {} }), /no interval can be given/);
 });
 
 test('the path is read between its levels at the size of a run; runs beyond its sizes are left out', () => {

@@ -1,5 +1,6 @@
 /** @file `taps sweep`, `path`, `adopt` and `train --budget` as a person uses them; a sweep that was killed goes on. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -58,5 +59,17 @@ test('budget, path, adopting, and a sweep that is killed half-way', async (t) =>
   assert.ok(report.rows.every(({ test: { halfWidth } }) => halfWidth !== null));
   assert.match((await taps('sweep', '--list', ...at)).out, /4\/4 {2}things: probe, norm/);
   assert.equal((await taps('sweep', '--resume', ...at)).code, 3);
+
+  const gates = await taps('sweep', 'things', '--methods', 'full,taps', '--lambdas', '1', '--compress', '50', '--out', join(folder, 'made', 'first.md'), '--json', ...quick);
+  assert.equal(gates.code, 0, gates.err);
+  assert.match(gates.err, /Making smaller: things taps λ 1, seed 0/);
+  const { id } = gates.json as { id: string };
+  const both = await taps('sweep', '--report', `${id},${(report as Report & { id: string }).id}`, '--compress', '50', '--out', join(folder, 'made', 'both.md'), ...at);
+  assert.equal(both.code, 0, both.err);
+  assert.doesNotMatch(both.err, /Making smaller/, 'what was made smaller is not made again');
+  const document = readFileSync(join(folder, 'made', 'both.md'), 'utf8');
+  for (const setting of ['full-fine-tuning, compressed', 'taps λ 1, compressed', 'norm-head']) assert.match(document, new RegExp(`\\| ${setting} \\|`));
+  assert.match(readFileSync(join(folder, 'made', 'both-things.svg'), 'utf8'), /^<svg[\s\S]*<\/svg>\s*$/);
+  assert.equal((await taps('sweep', '--report', id, '--compress', '101', ...at)).code, 2);
   assert.equal((await taps('library', 'verify', ...at)).code, 0);
 });

@@ -46,7 +46,7 @@ export function compressCommand(): Command {
           threads: options.threads,
           onDecoded: countDisplay(terminal, 'Decoding pictures'),
           onProgress: (progress) => {
-            showProgress(terminal, progress);
+            showCompression(terminal, progress);
           },
           signal,
         });
@@ -56,7 +56,7 @@ export function compressCommand(): Command {
     );
 }
 
-function showProgress(terminal: Terminal, { stage, done, total }: CompressProgress): void {
+export function showCompression(terminal: Terminal, { stage, done, total }: CompressProgress): void {
   terminal.live(`${bar(total === 0 ? 0 : done / total)} ${STAGES[stage]}: ${done}/${total}`);
 }
 

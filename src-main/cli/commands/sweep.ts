@@ -1,8 +1,12 @@
 /** @file `taps sweep`. */
+import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Budget } from '../../contract/budget.ts';
+import { toleranceSchema } from '../../contract/compression.ts';
 import { TapsError } from '../../contract/errors.ts';
+import type { DeltaRecord } from '../../contract/records.ts';
 import type { MethodId } from '../../contract/training.ts';
+import { compressSweep } from '../../services/compress-sweep.ts';
 import { openLibrary, openLibraryForReading, type Library } from '../../services/open-library.ts';
 import { requireSlurm } from '../../services/cluster/slurm.ts';
 import { findUnfinishedSweep, progressOf, runSweep } from '../../services/sweep.ts';
@@ -12,10 +16,12 @@ import { commandToType, runCommand, type CommandContext } from '../context.ts';
 import { sweepTable } from '../format/sweep-table.ts';
 import { formatTime } from '../format/units.ts';
 import { BITS_OPTION, parseBudgets, parseNumbers } from '../options/budget-options.ts';
-import { parseInteger, parseNames } from '../options/parse.ts';
+import { parseInteger, parseNames, parseNumber } from '../options/parse.ts';
 import { addClusterOptions, refuseClusterOptions, slurmOptionsOf, type ClusterOptions } from '../options/cluster-options.ts';
 import { addTrainOptions, givenTrainOptions, methodOf, METHOD_CHOICES, withResumeHint, wordOfMethod } from '../options/train-options.ts';
 import { TrainingDisplay } from '../output/training-display.ts';
+import { writeReport } from '../results/write-report.ts';
+import { showCompression } from './compress.ts';
 import { pathConfigOf } from './path.ts';
 import { bringBack, cancelOnce, collectOnce, sameSweep, sendAndWait } from './sweep-slurm.ts';
 
@@ -28,8 +34,16 @@ interface Options extends Record<string, unknown>, ClusterOptions {
   seeds: number[];
   parallel: number;
   resume?: string | true;
-  report?: string;
+  report?: string[];
+  compress?: number;
+  out?: string;
   list?: boolean;
+}
+
+function parseTolerance(text: string): number {
+  const tolerance = toleranceSchema.safeParse(parseNumber(text));
+  if (!tolerance.success) throw new TapsError('usage', `--compress ${text} is not possible (0 to 100).`, 'Give percentage points, such as 0.5.');
+  return tolerance.data;
 }
 
 function parseParallel(text: string): number {
@@ -50,7 +64,9 @@ export function sweepCommand(): Command {
     .addOption(new Option('--seeds <list>', 'one run of everything per seed').argParser(parseNumbers).default([0], '0'))
     .addOption(new Option('--parallel <count>', 'trainers at a time, a second one only while memory allows (1 to 2)').argParser(parseParallel).default(1))
     .option('--resume [sweep]', 'go on with an unfinished sweep, the newest by default')
-    .option('--report <sweep>', 'print what a sweep has brought so far')
+    .addOption(new Option('--report <sweeps>', 'what sweeps have brought so far; several with commas between, for one document').argParser(parseNames))
+    .addOption(new Option('--compress <points>', 'make results of taps and full smaller, each at most so many points of validation accuracy below itself').argParser(parseTolerance))
+    .option('--out <file.md>', 'write the table as a document, with a chart per task beside it')
     .option('--list', 'list sweeps');
   return addTrainOptions(addClusterOptions(command), ['method', 'lambda', 'seed']).action((tasks: string[], options: Options, self: Command) =>
     runCommand(self, async (context) => {
@@ -59,8 +75,7 @@ export function sweepCommand(): Command {
         return;
       }
       if (options.report !== undefined) {
-        using library = openLibraryForReading(context.libraryFolder);
-        printReport(context, library, options.report);
+        await reportOnly(context, options.report, options);
         return;
       }
       if (options.collect !== undefined) {
@@ -88,14 +103,40 @@ async function workOffSweep(context: CommandContext, tasks: string[], options: O
   const away = library.sweeps.get(id).place !== null;
   if (options.on === 'slurm' || (away && options.on === undefined)) {
     if (!(await sendAndWait(context, library, id, options))) return;
-    using after = openLibraryForReading(context.libraryFolder);
-    printReport(context, after, id);
+    await reportOnly(context, [id], options);
     return;
   }
   refuseClusterOptions(options);
   if (away) await bringBack(context, library, id);
   await workOff(context, library, id, options.parallel);
-  printReport(context, library, id);
+  await report(context, library, [id], options);
+}
+
+/** Nothing is written to the library unless results are to be made smaller. */
+async function reportOnly(context: CommandContext, ids: readonly string[], options: Options): Promise<void> {
+  using library = options.compress === undefined ? openLibraryForReading(context.libraryFolder) : openLibrary(context.libraryFolder);
+  await report(context, library, ids, options);
+}
+
+async function report(context: CommandContext, library: Library, ids: readonly string[], { compress, out }: Options): Promise<void> {
+  const { terminal, signal } = context;
+  const smaller: DeltaRecord[] = [];
+  if (compress !== undefined) {
+    for (const id of ids) {
+      smaller.push(...(await compressSweep(library, id, {
+        tolerance: compress,
+        onResult: (task, setting, seed) => { terminal.note(`Making smaller: ${task} ${setting}, seed ${String(seed)}`); },
+        onProgress: (progress) => { showCompression(terminal, progress); },
+        signal,
+      })));
+    }
+  }
+  if (out !== undefined) {
+    const titles = ids.map((id) => library.sweeps.get(id).title);
+    await writeReport(library, ids, { file: resolve(out), title: 'Results', about: `${titles.join('; ')}.`, commands: [`taps sweep --report ${ids.join(',')}${compress === undefined ? '' : ` --compress ${String(compress)}`} --out ${out}`], compressed: smaller, seconds: 0 });
+    terminal.note(`Wrote ${resolve(out)}`);
+  }
+  printReport(context, library, ids);
 }
 
 function makeSweep(context: CommandContext, library: Library, tasks: string[], options: Options): string {
@@ -147,11 +188,14 @@ async function workOff(context: CommandContext, library: Library, id: string, pa
   }
 }
 
-function printReport({ terminal }: CommandContext, library: Library, id: string): void {
-  const report = reportSweep(library, id);
-  for (const { task, setting, seed, failure } of report.failures) terminal.warn(`failed: ${task} ${setting}, seed ${String(seed)}: ${failure}`);
-  const head = `Sweep ${report.id}: ${String(report.done)} of ${String(report.total)} runs. Mean ± half the 95 % interval over seeds.`;
-  terminal.result(report.rows.length === 0 ? `${head} Nothing finished yet.` : `${sweepTable(report)}\n${head}`, report);
+function printReport({ terminal }: CommandContext, library: Library, ids: readonly string[]): void {
+  const reports = ids.map((id) => reportSweep(library, id));
+  const texts = reports.map((report) => {
+    for (const { task, setting, seed, failure } of report.failures) terminal.warn(`failed: ${task} ${setting}, seed ${String(seed)}: ${failure}`);
+    const head = `Sweep ${report.id}: ${String(report.done)} of ${String(report.total)} runs. Mean ± half the 95 % interval over seeds.`;
+    return report.rows.length === 0 ? `${head} Nothing finished yet.` : `${sweepTable(report)}\n${head}`;
+  });
+  terminal.result(texts.join('\n\n'), reports.length === 1 ? reports[0] : reports);
 }
 
 function listSweeps({ libraryFolder, terminal }: CommandContext): void {

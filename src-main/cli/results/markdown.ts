@@ -1,17 +1,21 @@
-/** @file The small table as a document. */
+/** @file The results of sweeps as a document. */
 import { paretoFront } from '../../core/pareto.ts';
+import { meanWithInterval, type MeanWithInterval } from '../../core/statistics.ts';
 import { formatInterval } from '../format/sweep-table.ts';
 import { formatBytes, formatDuration, formatPercent } from '../format/units.ts';
 import type { ResultPoint } from './points.ts';
 
-export interface SmallReport {
+export interface ResultsReport {
+  title: string;
+  /** What was learnt on what, one sentence. */
+  about: string;
   /** To type, for the same table. */
-  command: string;
+  commands: readonly string[];
   engine: string;
   seconds: number;
   seeds: readonly number[];
-  /** Test pictures by task. */
-  testImages: Record<string, number>;
+  /** By task. */
+  pictures: Record<string, { train: number; validation: number; test: number }>;
   points: readonly ResultPoint[];
   /** File names of the charts by task. */
   charts: Record<string, string>;
@@ -55,29 +59,57 @@ function curveAt(levels: readonly ResultPoint[], bytes: number): number | null {
   return lower.test.mean + (upper.test.mean - lower.test.mean) * Math.min(1, Math.max(0, place));
 }
 
-export function smallDocument(report: SmallReport): string {
-  const { command, engine, seconds, seeds, testImages, points, charts } = report;
+export function resultsDocument(report: ResultsReport): string {
+  const { title, about, commands, engine, seconds, seeds, pictures, points, charts } = report;
   const tasks = [...new Set(points.map(({ task }) => task))];
-  const repeated = seeds.length > 1 ? `mean ± half the 95 % t-interval over ${String(seeds.length)} seeds` : 'one seed: no interval can be given, and differences of a few points mean nothing';
+  const repeated = seeds.length > 1 ? `mean ± half the 95 % t-interval over the seeds (up to ${String(seeds.length)})` : 'one seed: no interval can be given, and differences of a few points mean nothing';
   const lines = [
-    '# The quick table',
+    `# ${title}`,
     '',
     '```',
-    command,
+    ...commands,
     '```',
     '',
-    `The embedded base (a small residual network trained on CIFAR-10) on its sample tasks, with ${engine}; everything took ${formatDuration(seconds)}. Test accuracy: ${repeated}. Epochs, levels and forms are chosen on validation pictures, the test pictures are looked at once per result. Bytes are those of the stored file; *front* marks what no other result of the task beats in both, on test accuracy, for reading only.`,
+    `${about} Learnt with ${engine}; everything took ${formatDuration(seconds)}. Test accuracy: ${repeated}. Epochs, levels and forms are chosen on validation pictures, the test pictures are looked at once per result. Bytes are those of the stored file; *front* marks what no other result of the task beats in both, on test accuracy, for reading only.`,
+    ...overTasks(points, tasks),
   ];
   for (const task of tasks) {
     const own = points.filter((point) => point.task === task);
     const front = new Set(paretoFront(own.map((point) => ({ point, bytes: point.bytes, accuracy: point.test.mean }))).map(({ point }) => point));
-    const rows = own.map((point) => `| ${point.setting} | ${formatInterval(point.test)} | ${formatPercent(point.validation)} | ${String(Number(point.layers.toFixed(1)))} | ${formatBytes(point.bytes)} | ${formatPercent(point.share)} | ${formatDuration(point.seconds)} | ${front.has(point) ? 'front' : ''} |`);
-    lines.push('', `## ${task} (${String(testImages[task] ?? 0)} test pictures)`, '', `![Accuracy over bytes](${charts[task] ?? ''})`, '', '| setting | test accuracy | validation | layers | bytes | of a full copy | time of the run | |', '| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |', ...rows);
+    const rows = own.map((point) => `| ${point.setting} | ${formatInterval(point.test)} | ${String(point.test.count)} | ${formatPercent(point.validation)} | ${String(Number(point.layers.toFixed(1)))} | ${formatBytes(point.bytes)} | ${formatPercent(point.share)} | ${formatDuration(point.seconds)} | ${front.has(point) ? 'front' : ''} |`);
+    const { train, validation, test } = pictures[task] ?? { train: 0, validation: 0, test: 0 };
+    lines.push('', `## ${task} (${String(train)} pictures to learn from, ${String(validation)} for validation, ${String(test)} for the test)`, '', `![Accuracy over bytes](${charts[task] ?? ''})`, '', '| setting | test accuracy | seeds | validation | layers | bytes | of a full copy | time of the run | |', '| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | --- |', ...rows);
   }
   const path = comparePath(points);
   if (path !== null) {
-    const accuracy = `${path.accuracy >= 0 ? '+' : '−'}${Math.abs(100 * path.accuracy).toFixed(1)} points`;
-    lines.push('', '## The path against independent runs', '', `At the sizes of the ${String(path.runs)} independent TAPS runs that lie within the path’s (task and λ), the path’s curve has ${accuracy} of test accuracy against the run itself, in the mean. The path with all its levels took ${path.cost.toFixed(2)} times as long as one such run.`);
+    lines.push('', '## The path against independent runs', '', `At the sizes of the ${String(path.runs)} independent TAPS runs that lie within the path’s (task and λ), the path’s curve has ${formatPoints(path.accuracy)} of test accuracy against the run itself, in the mean. The path with all its levels took ${path.cost.toFixed(2)} times as long as one such run.`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+const FULL = 'full-fine-tuning';
+
+/** Every setting against full fine-tuning of the same task, in the mean over the tasks that have it. Nothing for one task. */
+function overTasks(points: readonly ResultPoint[], tasks: readonly string[]): string[] {
+  if (tasks.length < 2) return [];
+  const settings = [...new Set(points.map(({ setting }) => setting))];
+  const rows = settings.flatMap((setting) => {
+    const pairs = points.flatMap((point) => {
+      const full = points.find(({ task, setting: other }) => task === point.task && other === FULL);
+      return point.setting !== setting || full === undefined ? [] : [{ point, difference: point.test.mean - full.test.mean }];
+    });
+    // A path's levels have other sizes in every task.
+    if (pairs.length < 2 || pairs.some(({ point }) => point.lambda !== null)) return [];
+    const worst = pairs.reduce((least, pair) => (pair.difference < least.difference ? pair : least));
+    return [`| ${setting} | ${String(pairs.length)} | ${formatInterval(meanWithInterval(pairs.map(({ point }) => point.test.mean)))} | ${formatDifference(meanWithInterval(pairs.map(({ difference }) => difference)))} | ${formatPoints(worst.difference)} (${worst.point.task}) | ${formatPercent(pairs.reduce((sum, { point }) => sum + point.share, 0) / pairs.length)} |`];
+  });
+  return ['', '## Over the tasks', '', 'Mean over tasks ± half the 95 % t-interval over tasks (each task’s mean over its seeds counts once).', '', '| setting | tasks | test accuracy | against full fine-tuning | worst task | of a full copy |', '| --- | ---: | ---: | ---: | ---: | ---: |', ...rows];
+}
+
+function formatPoints(difference: number): string {
+  return `${difference >= 0 ? '+' : '−'}${Math.abs(100 * difference).toFixed(1)} points`;
+}
+
+function formatDifference({ mean, halfWidth }: MeanWithInterval): string {
+  return `${formatPoints(mean)}${halfWidth === null ? '' : ` ± ${(100 * halfWidth).toFixed(1)}`}`;
 }

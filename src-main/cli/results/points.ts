@@ -30,9 +30,10 @@ interface Single {
   seconds: number;
 }
 
-/** @param compressed results that were made smaller, beside the sweep's own */
-export function pointsOf(library: Library, sweepId: string, compressed: readonly DeltaRecord[]): ResultPoint[] {
-  const singles = library.sweeps.get(sweepId).entries.flatMap(({ taskId, setting, runId, config }): Single[] => {
+/** @param compressed results that were made smaller, beside the sweeps' own */
+export function pointsOf(library: Library, sweepIds: readonly string[], compressed: readonly DeltaRecord[]): ResultPoint[] {
+  const entries = sweepIds.flatMap((id) => library.sweeps.get(id).entries);
+  const singles = entries.flatMap(({ taskId, setting, runId, config }): Single[] => {
     if (runId === null) return [];
     const run = library.runs.get(runId);
     const task = library.tasks.get(taskId);
