@@ -1,6 +1,9 @@
 /** @file Which epoch's weights are kept. */
 import type { EpochMetrics } from '../contract/training.ts';
 
+/** Of a run with a budget: the part of its steps after which the gates are fixed (training/budget-regime). */
+export const ADAPTING_SHARE = 1 / 3;
+
 /** Best validation accuracy; ties go to fewer open bytes, then to the lower validation loss, then to the later epoch. */
 export function isBetter(candidate: EpochMetrics, best: EpochMetrics | undefined): boolean {
   if (best === undefined) return true;
@@ -16,7 +19,7 @@ export function isBetter(candidate: EpochMetrics, best: EpochMetrics | undefined
 export function isEligible(epoch: number, config: { method: string; warmupEpochs: number; epochs: number; lambda: number; budget?: unknown; path?: unknown }): boolean {
   // What a budget or a path may keep is known by its regime: gates that were fixed, levels that ended.
   if (config.path !== undefined) return true;
-  if (config.budget !== undefined) return 3 * (epoch + 1) > 2 * config.epochs;
+  if (config.budget !== undefined) return epoch + 1 > ADAPTING_SHARE * config.epochs;
   if (config.method !== 'taps' || config.lambda === 0 || config.warmupEpochs >= config.epochs) return true;
   // The second half of the penalised epochs: gates have had time to settle.
   return epoch >= config.warmupEpochs + Math.floor((config.epochs - config.warmupEpochs) / 2);
