@@ -78,6 +78,8 @@ export const trainConfigSchema = z.strictObject({
   /** Memory, and then disk, in which what the trunk makes of pictures is kept, in megabytes (10⁶ bytes). Changes no result. */
   trunkMemory: z.number().int().min(0).max(1_000_000).default(1500),
   trunkDisk: z.number().int().min(0).max(10_000_000).default(0),
+  /** What the trunk makes of training and validation pictures, kept or not: float32, or rounded to float16 in half the room. Results are judged at float32. */
+  trunkPrecision: z.enum(['float32', 'float16']).default('float32'),
   augmentation: z.enum(['crop-flip', 'crop', 'flip', 'none']).default('crop-flip'),
   /** After the run, its result is also stored in this form (contract/compression); the learnt one stays. Absent: not. */
   encoding: z.enum(ENCODINGS).optional(),

@@ -4,6 +4,8 @@
  */
 import { closeSync, openSync, readSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { TrainConfig } from '../contract/training.ts';
+import { fromHalves, toHalves } from '../core/half-precision.ts';
 
 export interface CacheLimits {
   memoryBytes: number;
@@ -12,22 +14,27 @@ export interface CacheLimits {
   path: string;
 }
 
-const FLOAT_BYTES = 4;
+const BYTES: Readonly<Record<TrainConfig['trunkPrecision'], number>> = { float32: 4, float16: 2 };
 /** Part of the free space of the disk that the cache leaves to others. */
 const SPARED = 0.2;
 
 export class ActivationCache {
   readonly #length: number;
+  readonly #precision: TrainConfig['trunkPrecision'];
   readonly #limits: CacheLimits;
-  readonly #inMemory = new Map<string, Float32Array>();
+  readonly #inMemory = new Map<string, Float32Array | Uint16Array>();
   readonly #onDisk = new Map<string, number>();
   #file: number | null = null;
   /** Places on disk; none once a write has failed. */
   #places: number;
 
-  /** @param length floats of one value */
-  constructor(length: number, limits: CacheLimits) {
+  /**
+   * @param length floats of one value
+   * @param precision as which they are kept; `float16` gives back what float16 can hold of them, so values that were rounded before come back as they were
+   */
+  constructor(length: number, precision: TrainConfig['trunkPrecision'], limits: CacheLimits) {
     this.#length = length;
+    this.#precision = precision;
     this.#limits = limits;
     // What a killed run left is of no use: nobody knows what is in it.
     rmSync(limits.path, { force: true });
@@ -35,33 +42,39 @@ export class ActivationCache {
   }
 
   get #bytes(): number {
-    return this.#length * FLOAT_BYTES;
+    return this.#length * BYTES[this.#precision];
   }
 
   /** Copies a kept value to `out` at `offset`; false where there is none. */
   get(key: string, out: Float32Array, offset: number): boolean {
-    const kept = this.#inMemory.get(key);
-    if (kept !== undefined) {
-      out.set(kept, offset);
-      return true;
-    }
+    const kept = this.#inMemory.get(key) ?? this.#read(key);
+    if (kept === null) return false;
+    if (kept instanceof Uint16Array) fromHalves(kept, out, offset);
+    else out.set(kept, offset);
+    return true;
+  }
+
+  #read(key: string): Float32Array | Uint16Array | null {
     const place = this.#onDisk.get(key);
-    if (place === undefined || this.#file === null) return false;
-    const read = readSync(this.#file, out, offset * FLOAT_BYTES, this.#bytes, place * this.#bytes);
-    return read === this.#bytes;
+    if (place === undefined || this.#file === null) return null;
+    const value = this.#precision === 'float16' ? new Uint16Array(this.#length) : new Float32Array(this.#length);
+    return readSync(this.#file, value, 0, this.#bytes, place * this.#bytes) === this.#bytes ? value : null;
   }
 
   /** Keeps a copy where there is room. */
   put(key: string, value: Float32Array): void {
-    if ((this.#inMemory.size + 1) * this.#bytes <= this.#limits.memoryBytes) {
-      this.#inMemory.set(key, value.slice());
+    if (this.#inMemory.has(key) || this.#onDisk.has(key)) return;
+    const roomInMemory = (this.#inMemory.size + 1) * this.#bytes <= this.#limits.memoryBytes;
+    if (!roomInMemory && this.#onDisk.size >= this.#places) return;
+    const kept = this.#precision === 'float16' ? toHalves(value) : value.slice();
+    if (roomInMemory) {
+      this.#inMemory.set(key, kept);
       return;
     }
-    if (this.#onDisk.size >= this.#places || this.#onDisk.has(key)) return;
     const place = this.#onDisk.size;
     try {
       this.#file ??= openSync(this.#limits.path, 'w+');
-      if (writeSync(this.#file, value, 0, this.#bytes, place * this.#bytes) === this.#bytes) this.#onDisk.set(key, place);
+      if (writeSync(this.#file, kept, 0, this.#bytes, place * this.#bytes) === this.#bytes) this.#onDisk.set(key, place);
       else this.#places = 0;
     } catch {
       // The disk is full or gone: what is there is used on, more is not written. A cache must not end a run.

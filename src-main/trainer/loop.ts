@@ -112,8 +112,8 @@ class TrainingLoop {
     if (best === null || bestEpoch === null) throw new TapsError('internal', 'No epoch was selected.', '');
     this.#options.onEvaluation?.();
     session.restore(best);
-    const validation = await this.#evaluate(this.#validation);
-    const test = await this.#evaluate(this.#options.data.indicesOf('test'));
+    const validation = await this.#evaluateKept(this.#validation);
+    const test = await this.#evaluateKept(this.#options.data.indicesOf('test'));
     return { best, result: { ...this.#common(), bestEpoch, validation, test, ...(await this.#pictures()) } };
   }
 
@@ -133,7 +133,7 @@ class TrainingLoop {
   /** What was learnt of every training picture; with the session's present weights. */
   async #pictures(): Promise<{ pictures?: PictureTrust[] }> {
     if (this.#confidence === null) return {};
-    return { pictures: await pictureTrust(this.#confidence, this.#evaluationOf(this.#train)) };
+    return { pictures: await pictureTrust(this.#confidence, this.#evaluationOf(this.#train, 'asPredicted')) };
   }
 
   /** Whether there is something to keep when a person ends the run now. */
@@ -154,8 +154,8 @@ class TrainingLoop {
     if (kept === null || bestEpoch === null) throw new TapsError('internal', `No epoch of level ${String(level)} was selected.`, '');
     const present = await session.snapshot();
     session.restore(kept);
-    const validation = await this.#evaluate(this.#validation);
-    const test = await this.#evaluate(this.#options.data.indicesOf('test'));
+    const validation = await this.#evaluateKept(this.#validation);
+    const test = await this.#evaluateKept(this.#options.data.indicesOf('test'));
     const openLayers = (await session.layers()).filter(({ open }) => open).length;
     session.restore(present);
     const bytes = await this.#options.saveLevel(level, kept);
@@ -292,10 +292,16 @@ class TrainingLoop {
   }
 
   #evaluate(indices: readonly number[]): Promise<Evaluation> {
-    return evaluateSplit(this.#evaluationOf(indices));
+    return evaluateSplit(this.#evaluationOf(indices, 'evaluation'));
   }
 
-  #evaluationOf(indices: readonly number[]): EvaluationInput {
+  /** Of weights that become a result: what a prediction will say. */
+  #evaluateKept(indices: readonly number[]): Promise<Evaluation> {
+    return evaluateSplit(this.#evaluationOf(indices, 'asPredicted'));
+  }
+
+  /** @param pictures as epochs are compared, or as a result is judged */
+  #evaluationOf(indices: readonly number[], pictures: 'evaluation' | 'asPredicted'): EvaluationInput {
     const { config, control, data, inputs, preprocessing, session } = this.#options;
     return {
       data,
@@ -303,7 +309,7 @@ class TrainingLoop {
       preprocessing,
       batchSize: config.batchSize,
       classes: session.classes,
-      logits: { at: async (some) => session.evaluateStep(await inputs.evaluation(some)) },
+      logits: { at: async (some) => session.evaluateStep(await inputs[pictures](some)) },
       between: () => control.breathe(),
     };
   }

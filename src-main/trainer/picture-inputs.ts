@@ -2,6 +2,7 @@
 import { elementCount } from '../contract/tensors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { TrainConfig } from '../contract/training.ts';
+import { fromHalves, toHalves } from '../core/half-precision.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
 import type { Pictures, SessionTrunk, TrainingSession } from '../training/types.ts';
 import { ActivationCache } from './activation-cache.ts';
@@ -31,7 +32,7 @@ export class PictureInputs {
     const { session: { imageSize, trunk }, config, cachePath } = options;
     this.#options = options;
     this.#pixels = elementCount([3, imageSize, imageSize]);
-    this.#cache = trunk === null ? null : new ActivationCache(trunk.length, { memoryBytes: 1e6 * config.trunkMemory, diskBytes: 1e6 * config.trunkDisk, path: cachePath });
+    this.#cache = trunk === null ? null : new ActivationCache(trunk.length, config.trunkPrecision, { memoryBytes: 1e6 * config.trunkMemory, diskBytes: 1e6 * config.trunkDisk, path: cachePath });
   }
 
   /** Augmented views, a batch of them; empty slots are zeros. @param indices positions in the set */
@@ -47,10 +48,17 @@ export class PictureInputs {
     );
   }
 
-  /** Evaluation views, a batch of them. */
+  /** Evaluation views, a batch of them. Compares epochs; of what is kept, `asPredicted`. */
   evaluation(indices: readonly number[]): Promise<Pictures> {
     const { data, preprocessing } = this.#options;
     return this.#batch(indices.map((index) => ({ key: `${String(index)}/whole`, render: (out, offset) => { data.evaluationInput(index, out, offset, preprocessing); } })));
+  }
+
+  /** As `evaluation`, exactly as a prediction sees them: the trunk's float32, however activations are kept. */
+  async asPredicted(indices: readonly number[]): Promise<Pictures> {
+    const { config: { batchSize, trunkPrecision }, data, preprocessing } = this.#options;
+    if (trunkPrecision === 'float32') return this.evaluation(indices);
+    return { images: this.#render(indices.map((index) => ({ key: null, render: (out, offset) => { data.evaluationInput(index, out, offset, preprocessing); } })), batchSize) };
   }
 
   async #batch(views: readonly View[]): Promise<Pictures> {
@@ -74,6 +82,8 @@ export class PictureInputs {
     const missing = views.flatMap((view, slot) => (view.key !== null && this.#cache?.get(view.key, activations, slot * length) === true ? [] : [{ view, slot }]));
     if (missing.length === 0) return activations;
     const made = await trunk.run(this.#render(missing.map(({ view }) => view), batchSize));
+    // What is not kept is rounded too: whether a value found room must not change what is learnt from it.
+    if (this.#options.config.trunkPrecision === 'float16') fromHalves(toHalves(made), made, 0);
     missing.forEach(({ view, slot }, row) => {
       const value = made.subarray(row * length, (row + 1) * length);
       activations.set(value, slot * length);

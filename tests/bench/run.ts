@@ -8,12 +8,13 @@
  * npm run bench -- library          a library of 10 000 tasks (tests/bench/library-scale.ts)
  * npm run bench -- task             from pictures to a trained task, next to the PyTorch reference (tests/bench/task.ts)
  * npm run bench -- cluster          a sweep on a Slurm of one node, next to the same sweep here (tests/bench/cluster.ts)
- * npm run bench [-- --turns 3 --threads 2 --models resnet18,resnet50,densenet121,vit-small]   (PyTorch 1.13 takes minutes for the last)
+ * npm run bench -- step-parts       what a training step's time goes into (tests/bench/step-parts.ts)
+ * npm run bench [-- --turns 3 --threads 2 --models resnet18,resnet50,densenet121,vit-small]   (Debian: with libopenblas0-pthread)
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { writeSection } from './report.ts';
@@ -32,6 +33,8 @@ interface Measured {
   /** Multiply-adds a second in the network's products, and in one large product on the same engine. */
   productsPerSecond?: number;
   productPeak?: number;
+  /** Of PyTorch: the matrix library it had loaded. */
+  blas?: string;
 }
 
 interface Row {
@@ -48,13 +51,14 @@ const OTHERS: Record<string, () => Promise<unknown>> = {
   library: () => import('./library-scale.ts'),
   task: () => import('./task.ts'),
   cluster: () => import('./cluster.ts'),
+  'step-parts': () => import('./step-parts.ts'),
 };
 const other = OTHERS[process.argv[2] ?? ''];
 if (other !== undefined) {
   await other();
   process.exit(0);
 }
-const { values } = parseArgs({ options: { turns: { type: 'string', default: '3' }, threads: { type: 'string', default: '2' }, models: { type: 'string', default: 'resnet18,resnet50,densenet121' } } });
+const { values } = parseArgs({ options: { turns: { type: 'string', default: '3' }, threads: { type: 'string', default: '2' }, models: { type: 'string', default: 'resnet18,resnet50,densenet121,vit-small' } } });
 const turns = Number(values.turns);
 
 function output(command: string, args: string[]): string {
@@ -67,8 +71,8 @@ const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[Math
 
 /** The middle turn's figures, field by field. */
 function combine(all: Measured[]): Measured {
-  const field = (key: keyof Measured): number => median(all.map((one) => one[key] ?? 0));
-  return { medianMs: field('medianMs'), minMs: field('minMs'), imagesPerSecond: field('imagesPerSecond'), peakResidentBytes: field('peakResidentBytes'), compileMs: field('compileMs'), firstStepMs: field('firstStepMs'), productsPerSecond: field('productsPerSecond'), productPeak: field('productPeak') };
+  const field = (key: Exclude<keyof Measured, 'blas'>): number => median(all.map((one) => one[key] ?? 0));
+  return { medianMs: field('medianMs'), minMs: field('minMs'), imagesPerSecond: field('imagesPerSecond'), peakResidentBytes: field('peakResidentBytes'), compileMs: field('compileMs'), firstStepMs: field('firstStepMs'), productsPerSecond: field('productsPerSecond'), productPeak: field('productPeak'), ...(all[0]?.blas === undefined ? {} : { blas: all[0].blas }) };
 }
 
 function compare(name: string, model: string, onnx: string, settings: { size: number; batch: number; steps: number; probe: boolean }): Row {
@@ -110,6 +114,8 @@ const table = [
   ...rows.map(({ name, ours, pytorch }) =>
     `| ${name} | ${ours.medianMs.toFixed(0)} ms | ${pytorch.medianMs.toFixed(0)} ms | ${(ours.medianMs / pytorch.medianMs).toFixed(2)} | ${ours.imagesPerSecond.toFixed(1)} | ${(100 * ((ours.productsPerSecond ?? 0) / (ours.productPeak ?? 1))).toFixed(0)} % | ${mebibytes(ours.peakResidentBytes)} : ${mebibytes(pytorch.peakResidentBytes)} (${(ours.peakResidentBytes / pytorch.peakResidentBytes).toFixed(2)}) | ${(ours.compileMs ?? 0).toFixed(0)} ms |`),
 ];
-const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${values.threads} threads, PyTorch ${available.stdout.trim()}, ${String(turns)} turns each, medians`;
+const blas = rows[0]?.pytorch.blas ?? 'unknown';
+if (/libblas|refblas|\/blas\//.test(blas) && !blas.includes('openblas')) console.log(`PyTorch multiplies matrices with ${blas}, the slow reference: install libopenblas0-pthread for a fair comparison.`);
+const machine = `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${values.threads} threads, PyTorch ${available.stdout.trim()} with ${basename(blas)}, ${String(turns)} turns each, medians`;
 writeSection('train-step', `## Training beside PyTorch\n\nMade by \`npm run bench\` (${machine}). Both sides ran in turns in the same run; ratios travel better between machines than times. *Of the product peak*: multiply-adds a second of the step’s own convolutions and matrix products (forward, and twice backward), by those of one product of 1024 × 1024 matrices on the same engine and threads.\n\n${table.join('\n')}`);
 writeFileSync(join(root, 'docs', 'benchmarks.json'), `${JSON.stringify({ machine, rows }, null, 2)}\n`);

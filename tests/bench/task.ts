@@ -101,15 +101,16 @@ function preparedFolder(task: Task): string {
   return join(folder, first);
 }
 
-const FAST = ['head-start', 'trunk', 'budget', 'epochs', 'views'] as const;
+const FAST = ['head-start', 'trunk', 'budget', 'epochs', 'views', 'half'] as const;
 type Means = (typeof FAST)[number];
-/** Fast settings without one of their means, or (`views`) with one more that they leave out. */
+/** Fast settings without one of their means, or (`views`, `half`) with one more that they leave out. */
 function fastOptions(budget: number, changed?: Means): string[] {
   const has = (means: Means): boolean => means !== changed;
   return [
     ...(has('head-start') ? ['--head-start'] : []),
     ...(has('trunk') ? ['--trunk', values.trunk] : []),
-    ...(has('views') ? [] : ['--views', values.views]),
+    ...(has('views') && has('half') ? [] : ['--views', values.views]),
+    ...(has('half') ? [] : ['--trunk-precision', 'float16']),
     ...(has('budget') ? ['--budget', String(budget)] : ['--lambda', values.lambda]),
     '--epochs', String(has('epochs') ? fastEpochs : values.epochs),
     '--warmup', '1',
@@ -121,6 +122,7 @@ const WORDS: Record<Means, string> = {
   'head-start': 'without the head start',
   trunk: 'without a trunk (everything may be learnt)',
   views: `${values.views} views of every picture, so that the trunk's activations come back`,
+  half: `${values.views} views, whose activations are float16`,
   budget: 'λ as the reference, gates free to the end',
   epochs: 'as many epochs as the reference',
 };

@@ -1,11 +1,12 @@
 /** @file A trunk: the network is cut in two, the lower part stays the base's, and what it makes of a picture may come from a cache. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { TrainerEvent } from '../../src-main/contract/trainer-protocol.ts';
 import { trainConfigSchema, type TrainConfig } from '../../src-main/contract/training.ts';
+import { openPreparedSet } from '../../src-main/data/prepared-set.ts';
 import { createEngine } from '../../src-main/engine/index.ts';
 import { decodeTaskFile } from '../../src-main/formats/task-file.ts';
 import { analyseBase } from '../../src-main/graph/analyse/analyse-base.ts';
@@ -13,6 +14,7 @@ import { parseOnnx } from '../../src-main/graph/parse-onnx.ts';
 import type { BaseModel } from '../../src-main/graph/types.ts';
 import { ActivationCache } from '../../src-main/trainer/activation-cache.ts';
 import { LoopControl } from '../../src-main/trainer/control.ts';
+import { runPredictJob } from '../../src-main/trainer/predict-job.ts';
 import { runTrainJob } from '../../src-main/trainer/train-job.ts';
 import { createTrainingSession } from '../../src-main/training/session.ts';
 import { chooseTrunk, possibleCuts } from '../../src-main/training/trunk/trunk.ts';
@@ -133,7 +135,31 @@ describe('a run with a trunk', () => {
       const scores = inMemory.event.result.epochs[0]?.scores ?? [];
       assert.equal(scores.length, decodeTaskFile(inMemory.bytes).layers.length);
     });
+
+    test(`rounded to float16, too; views: ${String(views)}`, async () => {
+      const half = { views, trunkPrecision: 'float16' } as const;
+      const inMemory = await run(half, `half-memory-${String(views)}`);
+      assert.deepEqual((await run({ ...half, trunkMemory: 0 }, `half-nowhere-${String(views)}`)).bytes, inMemory.bytes);
+      assert.deepEqual((await run({ ...half, trunkMemory: 0, trunkDisk: 50 }, `half-disk-${String(views)}`)).bytes, inMemory.bytes);
+      const whole = await run({ views }, `half-whole-${String(views)}`);
+      assert.notDeepEqual(inMemory.bytes, whole.bytes);
+      inMemory.event.result.epochs.forEach(({ trainLoss }, epoch) => {
+        const expected = whole.event.result.epochs[epoch]?.trainLoss ?? Number.NaN;
+        assert.ok(Math.abs(trainLoss - expected) <= 0.02 * expected, `epoch ${String(epoch)}: ${String(trainLoss)} and ${String(expected)}`);
+      });
+    });
   }
+
+  test('a result learnt from rounded activations is judged as a prediction answers', async () => {
+    const job = tiny.job({ trunkShare: 0.5, epochs: 3, warmupEpochs: 1, trunkPrecision: 'float16' }, 'judged');
+    const done = await runTrainJob(job, new LoopControl(), () => undefined);
+    assert.ok(done.kind === 'done');
+    const data = openPreparedSet(job.preparedFolder);
+    const predicted = await runPredictJob({ base: job.base, artifactPath: done.artifactPath, preparedFolder: job.preparedFolder, indices: data.indicesOf('test'), engine: 'onnxruntime', threads: 1 });
+    assert.ok(predicted.kind === 'predicted' && predicted.evaluation !== null);
+    assert.deepEqual(predicted.evaluation.confusion, done.result.test.confusion);
+    assert.ok(Math.abs(predicted.evaluation.loss - done.result.test.loss) <= 1e-5);
+  });
 
   test('views are taken in turn: with one, every epoch has the same pictures', async () => {
     const once = await run({ views: 1, epochs: 3 }, 'once');
@@ -150,24 +176,27 @@ describe('a run with a trunk', () => {
   });
 });
 
-test('the cache keeps what it has room for, in memory and then on disk, and gives back what it was given', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'taps-cache-'));
-  try {
-    const path = join(folder, 'a.cache');
-    const cache = new ActivationCache(5, { memoryBytes: 40, diskBytes: 45, path });
-    const value = (n: number): Float32Array => Float32Array.from({ length: 5 }, (_, index) => n + index / 8);
-    for (let n = 0; n < 6; n++) cache.put(String(n), value(n));
-    const out = new Float32Array(10);
-    for (let n = 0; n < 6; n++) {
-      out.fill(-1);
-      const known = cache.get(String(n), out, 5);
-      assert.equal(known, n < 4, String(n));
-      assert.deepEqual([...out], [...Array<number>(5).fill(-1), ...(known ? value(n) : Array<number>(5).fill(-1))]);
+for (const [precision, bytes] of [['float32', 4], ['float16', 2]] as const) {
+  test(`the cache keeps what it has room for, in memory and then on disk, and gives back what it was given: ${precision}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), 'taps-cache-'));
+    try {
+      const path = join(folder, 'a.cache');
+      const cache = new ActivationCache(5, precision, { memoryBytes: 10 * bytes, diskBytes: 11 * bytes + 1, path });
+      const value = (n: number): Float32Array => Float32Array.from({ length: 5 }, (_, index) => n + index / 8);
+      for (let n = 0; n < 6; n++) cache.put(String(n), value(n));
+      const out = new Float32Array(10);
+      for (let n = 0; n < 6; n++) {
+        out.fill(-1);
+        const known = cache.get(String(n), out, 5);
+        assert.equal(known, n < 4, String(n));
+        assert.deepEqual([...out], [...Array<number>(5).fill(-1), ...(known ? value(n) : Array<number>(5).fill(-1))]);
+      }
+      assert.deepEqual(readdirSync(folder), ['a.cache']);
+      assert.equal(statSync(path).size, 10 * bytes);
+      cache.dispose();
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      rmSync(folder, { recursive: true });
     }
-    assert.deepEqual(readdirSync(folder), ['a.cache']);
-    cache.dispose();
-    assert.deepEqual(readdirSync(folder), []);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
-});
+  });
+}

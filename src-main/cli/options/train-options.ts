@@ -64,6 +64,7 @@ const TRAIN_OPTIONS: readonly TrainOption[] = [
   { flag: 'trunk', value: 'fraction', key: 'trunkShare', help: 'lowest part of the network, of a forward pass, that stays the base’s and is computed once per view' },
   { flag: 'trunk-memory', value: 'MB', key: 'trunkMemory', help: 'memory for what the trunk made of pictures' },
   { flag: 'trunk-disk', value: 'MB', key: 'trunkDisk', help: 'disk for it, when memory is full' },
+  { flag: 'trunk-precision', value: 'type', key: 'trunkPrecision', help: 'float16 rounds it, so that twice as much finds room' },
   { flag: 'head-start', value: '', key: 'headStart', help: 'fit the head to the base’s features before the first step' },
   { flag: 'encoding', value: 'form', key: 'encoding', help: 'afterwards store the result in fewer bytes too, as taps compress does' },
   { flag: 'tolerance', value: 'points', key: 'tolerance', help: 'with --encoding auto: percentage points of validation accuracy that may be lost' },
