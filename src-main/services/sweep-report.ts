@@ -100,7 +100,8 @@ function rowOf(group: readonly Outcome[]): SweepRow[] {
   ];
 }
 
-function worstClassOf(classNames: readonly string[], confusions: readonly number[][][]): SweepRow['worstClass'] {
+/** The class with the lowest mean recall; null without pictures. @param confusions confusion[actual][predicted], one per run */
+export function worstClassOf(classNames: readonly string[], confusions: readonly number[][][]): SweepRow['worstClass'] {
   const perRun = confusions.map((confusion) => classScores(confusion));
   const recalls = classNames.flatMap((name, label) => {
     const values = perRun.flatMap((scores) => scores[label]?.recall ?? []);

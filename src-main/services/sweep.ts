@@ -1,6 +1,7 @@
 /** @file Use-case: many independent runs as one job. Finished ones are never repeated; stopped ones go on from their checkpoints. */
 import { freemem } from 'node:os';
 import { envelopeOf, TapsError } from '../contract/errors.ts';
+import type { RunRecord } from '../contract/records.ts';
 import type { SweepEntryRecord, SweepRecord } from '../contract/sweep.ts';
 import type { TrainerEvent } from '../contract/trainer-protocol.ts';
 import type { Library } from './open-library.ts';
@@ -17,11 +18,15 @@ export interface SweepProgress {
 export interface RunSweepOptions {
   /** Trainers at a time, 1 or 2; a second one starts only while memory allows. Default 1: a run uses all cores by itself. */
   parallel?: number | undefined;
-  /** Of the only trainer, for pausing. */
-  control?: TrainControl | undefined;
+  /** For pausing what an entry does; asked for before the entry begins. */
+  controlOf?: ((entry: SweepEntryRecord) => TrainControl) | undefined;
   onProgress?: ((progress: SweepProgress) => void) | undefined;
   onEntry?: ((entry: SweepEntryRecord, taskName: string) => void) | undefined;
+  /** As soon as the entry has a run; one that is gone on with has it at once. */
+  onRun?: ((entry: SweepEntryRecord, run: RunRecord) => void) | undefined;
   onEvent?: ((entry: SweepEntryRecord, event: TrainerEvent) => void) | undefined;
+  /** The entry's run has ended. @param error why it has no result; null after success */
+  onEnd?: ((entry: SweepEntryRecord, error: unknown) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -78,10 +83,11 @@ async function runEntry(library: Library, sweepId: string, entry: SweepEntryReco
       task: task.id,
       config: entry.config,
       resume: earlier !== undefined && canResume(earlier) ? earlier : undefined,
-      control: options.control,
+      control: options.controlOf?.(entry),
       // Recorded before anything is learnt: whatever ends this process, the run is found again.
       onRun: (run) => {
         library.sweeps.update(sweepId, entry.position, { runId: run.id, failure: null });
+        options.onRun?.(entry, run);
       },
       onEvent: (event) => {
         if (event.kind === 'heartbeat') memory.largest = Math.max(memory.largest, event.residentBytes);
@@ -89,7 +95,9 @@ async function runEntry(library: Library, sweepId: string, entry: SweepEntryReco
       },
       signal: options.signal,
     });
+    options.onEnd?.(entry, null);
   } catch (error) {
+    options.onEnd?.(entry, error);
     const { code, message, advice } = envelopeOf(error);
     if (FATAL.includes(code)) throw error;
     const { runId } = library.sweeps.get(sweepId).entries[entry.position] ?? entry;

@@ -10,12 +10,14 @@ import { StudioDatasets } from './datasets.ts';
 import { hasDraft } from './drafts.ts';
 import type { StudioEvents } from './events.ts';
 import { RunQueue } from './queue/run-queue.ts';
+import { SweepQueue } from './queue/sweep-queue.ts';
 import { Removals } from './removals.ts';
 
 export class LibrarySession {
   readonly library: Library;
   readonly datasets: StudioDatasets;
   readonly queue: RunQueue;
+  readonly sweeps: SweepQueue;
   readonly removals: Removals;
   readonly pictures: PictureFiles;
   /** For trying tasks: the network stays loaded between questions. */
@@ -28,6 +30,7 @@ export class LibrarySession {
     this.pictures = new PictureFiles(this.library);
     this.removals = new Removals(this.library, events);
     this.queue = new RunQueue(this.library, events, ({ id, taskId }) => this.removals.isHidden('run', id) || this.removals.isHidden('task', taskId));
+    this.sweeps = new SweepQueue(this.queue, (sweepId) => this.removals.isHidden('sweep', sweepId));
   }
 
   /** By name. */
@@ -50,6 +53,13 @@ export class LibrarySession {
     const task = this.removals.isHidden('task', id) ? null : this.library.tasks.findById(id);
     if (task === null) throw new TapsError('not-found', 'This task is not in the library any more.', 'Go back to the library.');
     return task;
+  }
+
+  /** By id. @throws TapsError `not-found`; `dataset-invalid` for a task without pictures to learn from */
+  taskToLearn(id: string): TaskRecord {
+    const task = this.task(id);
+    if (this.library.datasets.summary(task.datasetId).images > 0) return task;
+    throw new TapsError('dataset-invalid', `Task ${JSON.stringify(task.name)} came from an adapter folder and has no pictures to learn from.`, 'Add a new task with pictures of your own.');
   }
 
   /** By id. @throws TapsError `not-found`, also for one that is about to be removed */

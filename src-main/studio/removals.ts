@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Library } from '../services/open-library.ts';
 import type { StudioEvents } from './events.ts';
 
-export type RemovalKind = 'base' | 'task' | 'run';
+export type RemovalKind = 'base' | 'task' | 'run' | 'sweep';
 
 export const UNDO_MS = 10_000;
 
@@ -101,7 +101,8 @@ export class Removals {
   async #remove({ kind, itemId }: Removal): Promise<void> {
     if (kind === 'base') this.#library.bases.remove(itemId);
     else if (kind === 'task') await this.#library.tasks.remove(itemId);
-    else await this.#library.runs.remove(itemId);
+    else if (kind === 'run') await this.#library.runs.remove(itemId);
+    else this.#library.sweeps.remove(itemId);
   }
 
   /** Frees a name that a hidden base or task still holds. */

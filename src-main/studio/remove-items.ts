@@ -4,7 +4,7 @@ import type { StudioContext } from './context.ts';
 import type { LibrarySession } from './library-session.ts';
 import type { RemovalKind } from './removals.ts';
 
-/** @throws TapsError `already-exists` for a base with tasks, `usage` while a run of it is going or waiting, `not-found` */
+/** @throws TapsError `already-exists` for a base with tasks, `usage` while a run of it, or the sweep itself, is going or waiting, `not-found` */
 export function startRemoval(context: StudioContext, kind: RemovalKind, id: string): { removalId: string; undoMs: number; name: string } {
   const { session } = context;
   return session.removals.start(kind, id, checkedName(session, kind, id));
@@ -27,7 +27,7 @@ function checkedName(session: LibrarySession, kind: RemovalKind, id: string): st
     }
     case 'task': {
       const task = session.task(id);
-      if (session.queue.hasRunOf(task.id)) throw new TapsError('usage', `A run of task ${JSON.stringify(task.name)} is going or waiting.`, 'Stop it first.');
+      if (session.queue.hasRunOf(task.id) || session.sweeps.hasTask(task.id)) throw new TapsError('usage', `A run of task ${JSON.stringify(task.name)} is going or waiting.`, 'Stop it first.');
       return task.name;
     }
     case 'run': {
@@ -35,6 +35,12 @@ function checkedName(session: LibrarySession, kind: RemovalKind, id: string): st
       const { status, taskName } = session.queue.view(run.id);
       if (status === 'queued' || status === 'running' || status === 'paused') throw new TapsError('usage', `The run of ${JSON.stringify(taskName)} is ${status}.`, 'Stop it first.');
       return taskName;
+    }
+    case 'sweep': {
+      const { sweep } = session.sweeps.show(id);
+      const names = sweep.tasks.map(({ name }) => name).join(', ');
+      if (sweep.state !== 'unfinished' && sweep.state !== 'done') throw new TapsError('usage', `The sweep of ${names} is ${sweep.state}.`, 'Stop it first.');
+      return names;
     }
   }
 }

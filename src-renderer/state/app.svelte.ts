@@ -132,7 +132,7 @@ export class App {
   }
 
   /** Hides it at once; the message offers to bring it back. */
-  async remove(kind: 'base' | 'task' | 'run', id: string): Promise<void> {
+  async remove(kind: 'base' | 'task' | 'run' | 'sweep', id: string): Promise<void> {
     const removal = await this.attempt(() => this.studio.request('removal.start', { kind, id }));
     if (removal === undefined) return;
     const undo = (): void => {

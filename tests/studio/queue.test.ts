@@ -26,11 +26,11 @@ describe('one run at a time', () => {
     const order = async (): Promise<string[]> => (await harness.ask('run.list', {})).filter(({ status }) => status === 'queued').map(({ id }) => id);
     assert.deepEqual(await order(), [second, third, fourth]);
     assert.deepEqual((await harness.ask('run.list', {})).map(({ position }) => position), [null, 0, 1, 2]);
-    await harness.ask('run.move', { runId: fourth, position: 0 });
+    await harness.ask('run.move', { id: fourth, position: 0 });
     assert.deepEqual(await order(), [fourth, second, third]);
-    await harness.ask('run.move', { runId: fourth, position: 99 });
+    await harness.ask('run.move', { id: fourth, position: 99 });
     assert.deepEqual(await order(), [second, third, fourth]);
-    assert.equal((await harness.refusal('run.move', { runId: first.id, position: 0 })).code, 'usage');
+    assert.equal((await harness.refusal('run.move', { id: first.id, position: 0 })).code, 'usage');
     assert.equal((await harness.refusal('run.resume', { runId: second })).code, 'usage');
     assert.equal((await harness.refusal('removal.start', { kind: 'task', id: taskId })).code, 'usage');
     assert.equal((await harness.refusal('removal.start', { kind: 'run', id: second })).code, 'usage');

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Encoding } from '../compression.ts';
 import type { LayerState, MethodId, TrainConfig } from '../training.ts';
+import type { SeedMean } from './sweeps.ts';
 import { answer, idSchema, request } from './common.ts';
 
 /** One stored result. */
@@ -34,8 +35,24 @@ export interface ComparePoint {
   createdAt: number;
 }
 
+/** Results of one task that differ in their seed only: at least two, each its own seed. */
+export interface RepeatedSetting {
+  taskId: string;
+  /** By seed. */
+  deltaIds: string[];
+  seeds: number[];
+  /** 0..1; null when one of them was never measured. */
+  test: SeedMean | null;
+  validation: SeedMean | null;
+  bytes: SeedMean;
+  /** The class with the lowest mean recall on test pictures, 0..1; null without test pictures. */
+  worstClass: { name: string; recall: number } | null;
+}
+
 export interface CompareView {
   points: ComparePoint[];
+  /** Settings that were learnt with several seeds; their results are among the points. */
+  repeated: RepeatedSetting[];
   /** Tasks with older results that are not among the points, and how many results those have; all zero when tasks were named. */
   omitted: { tasks: number; results: number };
   /** Per base: bytes of its files, once for all its tasks. */

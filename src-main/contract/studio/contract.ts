@@ -11,12 +11,14 @@ import { IMAGES_REQUESTS } from './images.ts';
 import { LIBRARY_REQUESTS } from './library.ts';
 import { RESULT_REQUESTS } from './results.ts';
 import { RUN_REQUESTS } from './runs.ts';
+import { SWEEP_REQUESTS } from './sweeps.ts';
 
 export const STUDIO_REQUESTS = {
   ...APP_REQUESTS,
   ...LIBRARY_REQUESTS,
   ...IMAGES_REQUESTS,
   ...RUN_REQUESTS,
+  ...SWEEP_REQUESTS,
   ...RESULT_REQUESTS,
   ...COMPARE_REQUESTS,
   ...EXPORT_REQUESTS,

@@ -37,7 +37,7 @@ export interface RunView {
   /** Decoding before the first step: pictures done and in all. */
   decoded: { done: number; total: number } | null;
   progress: TrainProgress | null;
-  /** Counted from 0 in the queue; null when it is not waiting. */
+  /** Counted from 0 among all that waits; null when it is not waiting. */
   position: number | null;
   canResume: boolean;
   failure: ErrorEnvelope | null;
@@ -47,6 +47,8 @@ export interface RunView {
   deltaId: string | null;
   /** How it went on by itself after memory did not suffice or a GPU was lost, oldest first. Of an ended run in `run.show` only. */
   recoveries: Recovery[];
+  /** The sweep of this machine that it is one of; null for a run of its own. */
+  sweepId: string | null;
   /** null for a run of this machine. */
   cluster: ClusterRun | null;
 }
@@ -87,6 +89,6 @@ export const RUN_REQUESTS = {
   'run.continue': request(ONE, answer<{ paused: boolean }>()),
   /** `keepBest`: ends the run with its best epoch so far as a result. Otherwise it stops with a checkpoint and can be resumed. */
   'run.stop': request(z.strictObject({ runId: idSchema, keepBest: z.boolean() }), answer<{ stopping: boolean }>()),
-  /** Position 0 is the next to start. Waiting runs only. */
-  'run.move': request(z.strictObject({ runId: idSchema, position: z.number().int().min(0).max(10_000) }), answer<RunView[]>()),
+  /** `id` of a waiting run, or of anything else that waits with them (a sweep). Position 0 is the next to start. */
+  'run.move': request(z.strictObject({ id: idSchema, position: z.number().int().min(0).max(10_000) }), answer<RunView[]>()),
 } as const;

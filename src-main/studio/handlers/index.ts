@@ -8,5 +8,6 @@ import { imageHandlers } from './images.ts';
 import { libraryHandlers } from './library.ts';
 import { resultHandlers } from './results.ts';
 import { runHandlers } from './runs.ts';
+import { sweepHandlers } from './sweeps.ts';
 
-export const HANDLERS: Handlers<RequestName> = { ...appHandlers, ...libraryHandlers, ...imageHandlers, ...runHandlers, ...resultHandlers, ...compareHandlers, ...exportHandlers };
+export const HANDLERS: Handlers<RequestName> = { ...appHandlers, ...libraryHandlers, ...imageHandlers, ...runHandlers, ...sweepHandlers, ...resultHandlers, ...compareHandlers, ...exportHandlers };

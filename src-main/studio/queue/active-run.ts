@@ -7,8 +7,8 @@ import { TrainControl } from '../../services/train-control.ts';
 
 export class ActiveRun {
   readonly id: string;
-  readonly control = new TrainControl();
-  readonly #abort = new AbortController();
+  readonly control: TrainControl;
+  readonly #abort: AbortController;
   stage: RunStage = 'decoding';
   decoded: { done: number; total: number } | null = null;
   progress: TrainProgress | null = null;
@@ -19,8 +19,11 @@ export class ActiveRun {
   /** Epochs that are stored: a resumed trainer tells them again. */
   #epochs: number;
 
-  constructor(run: RunRecord) {
+  /** @param control of its trainer, where that was asked for before the run was @param abort what stops it, where that stops others too */
+  constructor(run: RunRecord, control = new TrainControl(), abort = new AbortController()) {
     this.id = run.id;
+    this.control = control;
+    this.#abort = abort;
     this.#epochs = run.metrics.length;
   }
 

@@ -6,27 +6,33 @@ import type { Library } from '../../services/open-library.ts';
 import { plainEnvelope } from '../plain-envelope.ts';
 
 const envelopeSchema = z.object({ code: z.enum(ERROR_CODES), message: z.string(), advice: z.string(), details: z.record(z.string(), z.unknown()).optional() });
-const keyOf = (runId: string): string => `run-failure/${runId}`;
+/** Of a run, or of a sweep that could not go on: no two have the same id. */
+const keyOf = (id: string): string => `run-failure/${id}`;
 
 /** A full disk must not turn one failure into two: what cannot be kept is lost with the record's message left. */
-export function keepFailure(library: Library, runId: string, error: unknown): void {
+export function keepFailure(library: Library, id: string, error: unknown): void {
   try {
-    library.documents.set(keyOf(runId), plainEnvelope(error));
+    library.documents.set(keyOf(id), plainEnvelope(error));
   } catch {
     // The record has the message.
   }
 }
 
-export function forgetFailure(library: Library, runId: string): void {
-  library.documents.remove(keyOf(runId));
+export function forgetFailure(library: Library, id: string): void {
+  library.documents.remove(keyOf(id));
+}
+
+/** null when nothing was kept. */
+export function failureKept(library: Library, id: string): ErrorEnvelope | null {
+  const parsed = envelopeSchema.safeParse(library.documents.get(keyOf(id)));
+  if (!parsed.success) return null;
+  const { details, ...envelope } = parsed.data;
+  return details === undefined ? envelope : { ...envelope, details };
 }
 
 export function failureOf(library: Library, run: Omit<RunHead, 'result'>): ErrorEnvelope | null {
   if (run.status !== 'failed' && run.status !== 'interrupted') return null;
-  const parsed = envelopeSchema.safeParse(library.documents.get(keyOf(run.id)));
-  if (parsed.success) {
-    const { details, ...envelope } = parsed.data;
-    return details === undefined ? envelope : { ...envelope, details };
-  }
+  const kept = failureKept(library, run.id);
+  if (kept !== null) return kept;
   return run.failure === null ? null : { code: 'engine-failed', message: run.failure, advice: 'Change the settings that the message names, or resume the run.' };
 }

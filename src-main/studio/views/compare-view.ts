@@ -5,6 +5,7 @@ import { orderKey } from '../../core/search-words.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import type { LibrarySession } from '../library-session.ts';
 import { baseBytes, layersOf, smallerOf } from './cards.ts';
+import { repeatedSettings } from './repeated-settings.ts';
 
 /** Of tasks that are not named, so many results and tasks at most: more marks and bars than these tell nothing apart, and are slow to draw. */
 const MOST_RESULTS = 500;
@@ -15,13 +16,14 @@ export function compareView(session: LibrarySession, taskIds: readonly string[])
   const { ids, omitted } = taskIds.length === 0 ? newestTasks(session) : { ids: [...new Set(taskIds)], omitted: { tasks: 0, results: 0 } };
   const tasks = ids.map((id) => session.task(id)).sort((a, b) => (orderKey(a.name) < orderKey(b.name) ? -1 : 1));
   const bases = new Map(session.library.bases.list().map((base) => [base.id, base]));
-  const points = tasks.flatMap((task) => {
+  const ofTasks = tasks.flatMap((task) => {
     const base = bases.get(task.baseId);
-    return base === undefined ? [] : pointsOf(session, task, base);
+    return base === undefined ? [] : [ofTask(session, task, base)];
   });
   const used = new Set(tasks.map(({ baseId }) => baseId));
   return {
-    points,
+    points: ofTasks.flatMap(({ points }) => points),
+    repeated: ofTasks.flatMap(({ repeated }) => repeated),
     omitted,
     bases: [...bases.values()].filter(({ id }) => used.has(id)).map((base) => ({ id: base.id, name: base.name, bytes: baseBytes(base), layers: layersOf(session, base) })),
   };
@@ -45,10 +47,11 @@ function newestTasks({ library, removals }: LibrarySession): { ids: string[]; om
   return { ids, omitted };
 }
 
-function pointsOf(session: LibrarySession, task: TaskRecord, base: BaseRecord): ComparePoint[] {
+function ofTask(session: LibrarySession, task: TaskRecord, base: BaseRecord): Pick<CompareView, 'points' | 'repeated'> {
   const runs = new Map(session.runs(task.id).map((run) => [run.id, run]));
   const fullBytes = fullCopyBytes(base, task.classNames.length);
-  return session.deltas(task.id).map((delta) => {
+  const deltas = session.deltas(task.id);
+  const points = deltas.map((delta): ComparePoint => {
     const run = delta.runId === null ? undefined : runs.get(delta.runId);
     return {
       deltaId: delta.id,
@@ -75,4 +78,9 @@ function pointsOf(session: LibrarySession, task: TaskRecord, base: BaseRecord): 
       createdAt: delta.createdAt,
     };
   });
+  const learnt = deltas.flatMap((delta) => {
+    const run = delta.runId === null ? undefined : runs.get(delta.runId);
+    return run === undefined ? [] : [{ delta, run }];
+  });
+  return { points, repeated: repeatedSettings(task, learnt) };
 }

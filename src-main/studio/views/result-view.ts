@@ -1,17 +1,10 @@
 /** @file One stored result with what it got right and wrong. */
-import type { DeltaRecord } from '../../contract/records.ts';
 import type { ResultView } from '../../contract/studio/results.ts';
-import type { TrainResult } from '../../contract/training.ts';
 import { classScores } from '../../core/class-report.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import type { LibrarySession } from '../library-session.ts';
 import { deltaCard } from './cards.ts';
-
-/** Smaller forms and levels of a path were measured by themselves. */
-function measuredOf(result: TrainResult | null, { compression, pathLevel }: Pick<DeltaRecord, 'compression' | 'pathLevel'>): Pick<TrainResult, 'validation' | 'test'> | null {
-  if (compression !== null) return { validation: compression.validationAfter, test: compression.test };
-  return pathLevel === null ? result : (result?.levels?.find(({ level }) => level === pathLevel) ?? null);
-}
+import { measuredOf } from './measured.ts';
 
 /** @throws TapsError `not-found` */
 export function resultView(session: LibrarySession, deltaId: string): ResultView {
