@@ -29,6 +29,7 @@ test('two tasks, three methods, one table, one proven export', async (t) => {
   assert.equal(report.export.top1Agreement, 1);
   assert.equal(report.export.images, report.tasks[0]?.test);
   assert.match(text, /^2 full copies/m);
+  for (const { name } of report.tasks) assert.match(text, new RegExp(`^${name}: [\\d.]+ kB instead of [\\d.]+ (kB|MB), [\\d.]+ % of a full copy; test accuracy`, 'm'));
   const verified = await taps('library', 'verify', '--library', libraryFolder);
   assert.equal(verified.code, 0, verified.err);
 });
