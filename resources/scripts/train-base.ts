@@ -36,6 +36,7 @@ const { values, positionals } = parseArgs({
     optimizer: { type: 'string', default: 'sgd' },
     batch: { type: 'string', default: '128' },
     seed: { type: 'string', default: '1' },
+    threads: { type: 'string', default: '0' },
   },
 });
 const [dataFolder, outputFolder] = positionals;
@@ -49,7 +50,7 @@ const { start, optimizer } = values;
 if (optimizer !== 'sgd' && optimizer !== 'adamw') throw new Error(`--optimizer is ${optimizer}; sgd or adamw are possible`);
 
 const { train, test } = await readCifar10(dataFolder);
-const engine = await createEngine('onnxruntime', { threads: 0 });
+const engine = await createEngine('onnxruntime', { threads: Number(values.threads) });
 const base = analyseBase(start === undefined ? residualNetwork({ widths: [24, 48, 96], blocks: 2, classes: 10, seed, metadata: {} }) : parseOnnx(await readFile(start)));
 const config = trainConfigSchema.parse({ method: 'full-fine-tuning', batchSize, optimizer, weightDecay: optimizer === 'sgd' ? 5e-4 : 0.05, seed, epochs });
 const preprocessing = { ...PREPROCESSING, mean: [...MEAN] as [number, number, number], std: [...STD] as [number, number, number] };
