@@ -1,7 +1,7 @@
 /** @file Making a learnt task smaller: what is asked for, what is done, what came of it. */
 import { z } from 'zod';
 import type { BaseFiles } from './trainer-protocol.ts';
-import type { Evaluation, TrainConfig } from './training.ts';
+import type { Evaluation, SmallerBatch, TrainConfig } from './training.ts';
 
 /**
  * - `auto`: for each layer the form that makes the whole smallest within the tolerance.
@@ -27,6 +27,8 @@ export interface CompressJob {
   tolerance: number;
   engine: TrainConfig['engine'];
   threads: number;
+  /** Pictures that are evaluated at once; absent: PICTURES_AT_ONCE (contract/trainer-protocol). */
+  batchSize?: number;
 }
 
 /** What a part of the task is stored as. */
@@ -62,6 +64,8 @@ export interface CompressionReport {
   /** Whole files that were evaluated for the choice. */
   evaluations: number;
   seconds: number;
+  /** How it went on by itself where memory did not suffice, in order; absent where it did. */
+  recoveries?: SmallerBatch[];
 }
 
 /** What is going on. */

@@ -1,7 +1,7 @@
 /** @file Joint training of several tasks: its configuration, the job of the trainer, what it reports, and where the derived base comes from. */
 import { z } from 'zod';
 import type { Preprocessing } from './preprocessing.ts';
-import { trainConfigSchema, type EpochMetrics, type Evaluation } from './training.ts';
+import { trainConfigSchema, type EpochMetrics, type Evaluation, type Recovery } from './training.ts';
 import type { BaseFiles } from './trainer-protocol.ts';
 
 export const JOINT_VARIANTS = ['exact', 'two-stage'] as const;
@@ -56,6 +56,8 @@ export interface JointJob {
   preprocessing: Preprocessing;
   /** Continue from the last checkpoint in runFolder if there is one. */
   resume: boolean;
+  /** What failed attempts left, in order; absent: what the checkpoint says. Micro-batches are those of every task. */
+  recoveries?: Recovery[];
 }
 
 /** What training will take at once, by estimate, in bytes. */
@@ -114,4 +116,6 @@ export interface JointResult {
   /** The derived base in its stored form. */
   graphPath: string;
   weightsPath: string;
+  /** How it went on by itself after failures, in order; absent where nothing failed. */
+  recoveries?: Recovery[];
 }

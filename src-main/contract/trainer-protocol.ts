@@ -7,7 +7,7 @@ import type { ErrorEnvelope } from './errors.ts';
 import type { JointEpoch, JointJob, JointMemory, JointProgress, JointResult } from './joint.ts';
 import type { Preprocessing } from './preprocessing.ts';
 import type { Sharing } from './sharing.ts';
-import type { EpochMetrics, Evaluation, Recovery, TrainConfig, TrainProgress, TrainResult } from './training.ts';
+import type { EpochMetrics, Evaluation, Recovery, SmallerBatch, TrainConfig, TrainProgress, TrainResult } from './training.ts';
 import type { TallJob, TallReport } from './tall.ts';
 import type { EngineInfo } from './engine-info.ts';
 
@@ -41,6 +41,9 @@ export interface TrainJob {
   recoveries?: Recovery[];
 }
 
+/** Pictures that predictions and compression compute at once where a job does not say. */
+export const PICTURES_AT_ONCE = 32;
+
 export interface PredictJob {
   base: BaseFiles;
   /** Safetensors file of the task. */
@@ -50,6 +53,8 @@ export interface PredictJob {
   indices: number[];
   engine: TrainConfig['engine'];
   threads: number;
+  /** At most so many pictures at once; absent: PICTURES_AT_ONCE. */
+  batchSize?: number;
 }
 
 /** Several tasks of one base that want their pictures prepared alike: what they have in common is computed once. */
@@ -86,10 +91,10 @@ export type TrainerEvent =
   /** `levelPaths`: of a path, the files of `result.levels` in their order, one of which is `artifactPath`. */
   | { kind: 'done'; artifactPath: string; result: TrainResult; levelPaths?: string[] }
   | { kind: 'cancelled'; checkpointPath: string | null }
-  /** logits is row-major [indices.length, classes]. */
-  | { kind: 'predicted'; logits: Float32Array; classes: number; evaluation: Evaluation | null }
+  /** logits is row-major [indices.length, classes]. `recoveries`, from the owner's side: how it went on where memory did not suffice. */
+  | { kind: 'predicted'; logits: Float32Array; classes: number; evaluation: Evaluation | null; recoveries?: SmallerBatch[] }
   /** As `predicted`, for every task in the order of the job. */
-  | { kind: 'predicted-many'; logits: Float32Array[]; classes: number[]; sharing: Sharing }
+  | { kind: 'predicted-many'; logits: Float32Array[]; classes: number[]; sharing: Sharing; recoveries?: SmallerBatch[] }
   /** Before memory is taken: what the run will need. */
   | { kind: 'joint-memory'; memory: JointMemory }
   | { kind: 'joint-progress'; progress: JointProgress }

@@ -245,6 +245,14 @@ export interface Recovery {
   message: string;
 }
 
+/** Work that changes no weights went on by itself with fewer pictures at once, because memory did not suffice; answers are the same. */
+export interface SmallerBatch {
+  /** Pictures at once from then on. */
+  batchSize: number;
+  /** What had failed. */
+  message: string;
+}
+
 /** What a finished run reports beside its artefact. */
 export interface TrainResult {
   epochs: EpochMetrics[];

@@ -3,7 +3,7 @@ import type { QuarantinedImage } from '../contract/dataset.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { Sharing, TaskPairShare } from '../contract/sharing.ts';
-import type { MethodId } from '../contract/training.ts';
+import type { MethodId, SmallerBatch } from '../contract/training.ts';
 import { chooseDeltas, type ChosenDelta } from './choose-delta.ts';
 import type { Library } from './open-library.ts';
 import { requirePictures, scoresOf, withHost, withPictures, type ClassScore, type PredictOptions } from './predict.ts';
@@ -28,6 +28,8 @@ export interface PredictTasksOutcome {
   /** Files that are no readable pictures. */
   unreadable: QuarantinedImage[];
   sharing: Sharing;
+  /** How it went on where memory did not suffice; absent where it did. */
+  recoveries?: SmallerBatch[];
 }
 
 interface Group {
@@ -50,12 +52,14 @@ export async function predictTasks(library: Library, options: PredictTasksOption
     for (const group of groups) answers.push(await ask(library, host, chosen, group, options));
     const [first] = answers;
     if (first === undefined) throw new TapsError('internal', 'No task was asked.', '');
+    const recoveries = answers.flatMap((answer) => answer.recoveries);
     return {
       base: chosen[0]?.base.name ?? '',
       tasks: chosen.map(({ task, delta }) => ({ task: task.name, method: delta.method, deltaId: delta.id })),
       predictions: first.readable.map((image, index) => ({ image, answers: chosen.map(({ task }, place) => ({ task: task.name, scores: scoresOfTask(answers, place, index) })) })),
       unreadable: first.unreadable,
       sharing: together(chosen, answers),
+      ...(recoveries.length === 0 ? {} : { recoveries }),
     };
   });
 }
@@ -78,6 +82,7 @@ interface AskedGroup extends Group {
   /** By place in the list of tasks, then by picture. */
   scores: Map<number, ClassScore[][]>;
   sharing: Sharing;
+  recoveries: SmallerBatch[];
 }
 
 function ask(library: Library, host: PredictorHost, chosen: readonly ChosenDelta[], group: Group, { images, engine, threads, signal }: PredictTasksOptions): Promise<AskedGroup> {
@@ -91,15 +96,15 @@ function ask(library: Library, host: PredictorHost, chosen: readonly ChosenDelta
       scores.set(place, readable.map((_image, index) => scoresOf(logits, classes, index, task.classNames)));
     };
     if (members.length === 1) {
-      const { logits, classes } = await host.predict({ ...job, artifactPath: library.deltas.path(first.delta) }, signal);
+      const { logits, classes, recoveries = [] } = await host.predict({ ...job, artifactPath: library.deltas.path(first.delta) }, signal);
       keep(first, logits, classes);
-      return { ...group, readable, unreadable, scores, sharing: { pairs: [], passes: 1 } };
+      return { ...group, readable, unreadable, scores, sharing: { pairs: [], passes: 1 }, recoveries };
     }
-    const { logits, classes, sharing } = await host.predictMany({ ...job, tasks: members.map(({ task, delta }) => ({ name: task.name, artifactPath: library.deltas.path(delta) })) }, signal);
+    const { logits, classes, sharing, recoveries = [] } = await host.predictMany({ ...job, tasks: members.map(({ task, delta }) => ({ name: task.name, artifactPath: library.deltas.path(delta) })) }, signal);
     members.forEach((member, index) => {
       keep(member, logits[index] ?? new Float32Array(), classes[index] ?? 0);
     });
-    return { ...group, readable, unreadable, scores, sharing };
+    return { ...group, readable, unreadable, scores, sharing, recoveries };
   });
 }
 

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import type { QuarantinedImage } from '../contract/dataset.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
-import type { MethodId, TrainConfig } from '../contract/training.ts';
+import type { MethodId, SmallerBatch, TrainConfig } from '../contract/training.ts';
 import { chooseDelta } from './choose-delta.ts';
 import type { Library } from './open-library.ts';
 import { PredictorHost } from './predictor-host.ts';
@@ -44,6 +44,8 @@ export interface PredictOutcome {
   predictions: Prediction[];
   /** Files that are no readable pictures. */
   unreadable: QuarantinedImage[];
+  /** How it went on where memory did not suffice; absent where it did. */
+  recoveries?: SmallerBatch[];
 }
 
 /** @throws TapsError `not-found`; `usage` without pictures; `image-unreadable` when none of the files can be read */
@@ -54,8 +56,8 @@ export async function predict(library: Library, options: PredictOptions): Promis
   return withHost(options.host, (host) =>
     withPictures(library, options.images, preprocessing, options.signal, async ({ folder, readable, unreadable }) => {
       const { engine, threads, signal } = options;
-      const { logits, classes } = await host.predict({ base: library.bases.files(base), artifactPath: library.deltas.path(delta), preparedFolder: folder, indices: readable.map((_image, index) => index), engine, threads }, signal);
-      return { task: task.name, method: delta.method, predictions: readable.map((image, index) => ({ image, scores: scoresOf(logits, classes, index, task.classNames) })), unreadable };
+      const { logits, classes, recoveries } = await host.predict({ base: library.bases.files(base), artifactPath: library.deltas.path(delta), preparedFolder: folder, indices: readable.map((_image, index) => index), engine, threads }, signal);
+      return { task: task.name, method: delta.method, predictions: readable.map((image, index) => ({ image, scores: scoresOf(logits, classes, index, task.classNames) })), unreadable, ...(recoveries === undefined ? {} : { recoveries }) };
     }),
   );
 }

@@ -5,7 +5,8 @@ import type { JointJob } from '../contract/joint.ts';
 import type { TallJob } from '../contract/tall.ts';
 import type { PredictJob, PredictManyJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
 import { OwnedChild, type ChildOptions } from './owned-child.ts';
-import { nextAttempt } from './recovery.ts';
+import type { SmallerBatch } from '../contract/training.ts';
+import { nextAttempt, nextBatch } from './recovery.ts';
 
 type EventOf<K extends TrainerEvent['kind']> = Extract<TrainerEvent, { kind: K }>;
 
@@ -29,32 +30,61 @@ export class TrainerClient {
    * When memory does not suffice, or a GPU is lost, the run goes on in a fresh process (recovery.ts); an event says so.
    * @throws TapsError: the run's own failure, `cancelled`, or `child-crashed`
    */
-  async train(job: TrainJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'done'>> {
+  train(job: TrainJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'done'>> {
+    return this.#goingOn(job, (attempt) => this.#learn({ kind: 'train', job: attempt }, 'done', onEvent, signal), onEvent, signal);
+  }
+
+  /** Goes on as `train` does. @throws TapsError: the run's own failure, `out-of-memory` before anything is learnt, `cancelled`, or `child-crashed` */
+  joint(job: JointJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'joint-done'>> {
+    return this.#goingOn(job, (attempt) => this.#learn({ kind: 'joint', job: attempt }, 'joint-done', onEvent, signal), onEvent, signal);
+  }
+
+  async #goingOn<J extends TrainJob | JointJob, D>(job: J, learn: (attempt: J) => Promise<D>, onEvent: (event: TrainerEvent) => void, signal: AbortSignal | undefined): Promise<D> {
     for (let attempt = job; ; ) {
       try {
-        return await this.#learn({ kind: 'train', job: attempt }, 'done', onEvent, signal);
+        return await learn(attempt);
       } catch (error) {
         const next = signal?.aborted === true ? null : nextAttempt(attempt, error);
         const recovery = next?.recoveries.at(-1);
         if (next === null || recovery === undefined) throw error;
         onEvent({ kind: 'recovery', recovery });
-        await this.#child.stop();
-        this.#child = new OwnedChild('trainer', this.#options);
+        await this.#renew();
         attempt = next;
       }
     }
   }
 
-  /** @throws TapsError: the run's own failure, `out-of-memory` before anything is learnt, `cancelled`, or `child-crashed` */
-  joint(job: JointJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'joint-done'>> {
-    return this.#learn({ kind: 'joint', job }, 'joint-done', onEvent, signal);
+  /**
+   * When memory does not suffice it is begun anew, in a fresh process and with fewer pictures at once; the report says so.
+   * @throws TapsError: the job's own failure, `cancelled`, or `child-crashed`; nothing is stored then
+   */
+  async compress(job: CompressJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'compressed'>> {
+    try {
+      const { done, recoveries } = await this.#inSmallerBatches(job, (attempt) => this.#learn({ kind: 'compress', job: attempt }, 'compressed', onEvent, signal), signal);
+      return recoveries.length === 0 ? done : { ...done, report: { ...done.report, recoveries } };
+    } catch (error) {
+      throw error instanceof TapsError && error.code === 'cancelled' ? new TapsError('cancelled', 'Making the task smaller was cancelled.', 'Start it again when you are ready; nothing was changed.') : error;
+    }
   }
 
-  /** @throws TapsError: the job's own failure, `cancelled`, or `child-crashed`; nothing is stored then */
-  compress(job: CompressJob, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<'compressed'>> {
-    return this.#learn({ kind: 'compress', job }, 'compressed', onEvent, signal).catch((error: unknown) => {
-      throw error instanceof TapsError && error.code === 'cancelled' ? new TapsError('cancelled', 'Making the task smaller was cancelled.', 'Start it again when you are ready; nothing was changed.') : error;
-    });
+  async #inSmallerBatches<J extends PredictJob | PredictManyJob | CompressJob, D>(job: J, ask: (attempt: J) => Promise<D>, signal: AbortSignal | undefined): Promise<{ done: D; recoveries: SmallerBatch[] }> {
+    const recoveries: SmallerBatch[] = [];
+    for (let attempt = job; ; ) {
+      try {
+        return { done: await ask(attempt), recoveries };
+      } catch (error) {
+        const smaller = signal?.aborted === true ? null : nextBatch(attempt, error);
+        if (smaller === null) throw error;
+        recoveries.push(smaller);
+        await this.#renew();
+        attempt = { ...attempt, batchSize: smaller.batchSize };
+      }
+    }
+  }
+
+  async #renew(): Promise<void> {
+    await this.#child.stop();
+    this.#child = new OwnedChild('trainer', this.#options);
   }
 
   /** @throws TapsError: the job's own failure, `cancelled`, or `child-crashed` */
@@ -75,14 +105,19 @@ export class TrainerClient {
     });
   }
 
-  /** @throws TapsError of the child, `child-crashed`, or `cancelled`: there is nothing to keep, so the child is ended at once */
-  predict(job: PredictJob, signal?: AbortSignal): Promise<EventOf<'predicted'>> {
-    return this.#predict({ kind: 'predict', job }, 'predicted', signal);
+  /**
+   * When memory does not suffice it is asked anew, in a fresh process and with fewer pictures at once; the answer says so.
+   * @throws TapsError of the child, `child-crashed`, or `cancelled`: there is nothing to keep, so the child is ended at once
+   */
+  async predict(job: PredictJob, signal?: AbortSignal): Promise<EventOf<'predicted'>> {
+    const { done, recoveries } = await this.#inSmallerBatches(job, (attempt) => this.#predict({ kind: 'predict', job: attempt }, 'predicted', signal), signal);
+    return recoveries.length === 0 ? done : { ...done, recoveries };
   }
 
   /** As `predict`, for several tasks in the same pass. */
-  predictMany(job: PredictManyJob, signal?: AbortSignal): Promise<EventOf<'predicted-many'>> {
-    return this.#predict({ kind: 'predict-many', job }, 'predicted-many', signal);
+  async predictMany(job: PredictManyJob, signal?: AbortSignal): Promise<EventOf<'predicted-many'>> {
+    const { done, recoveries } = await this.#inSmallerBatches(job, (attempt) => this.#predict({ kind: 'predict-many', job: attempt }, 'predicted-many', signal), signal);
+    return recoveries.length === 0 ? done : { ...done, recoveries };
   }
 
   #predict<K extends 'predicted' | 'predicted-many'>(request: object, wanted: K, signal?: AbortSignal): Promise<EventOf<K>> {

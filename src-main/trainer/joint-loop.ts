@@ -2,7 +2,7 @@
 import { TapsError } from '../contract/errors.ts';
 import type { JointConfig, JointEpoch, JointProgress } from '../contract/joint.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
-import type { EpochMetrics, Evaluation, TrainConfig } from '../contract/training.ts';
+import type { EpochMetrics, Evaluation, Recovery, TrainConfig } from '../contract/training.ts';
 import type { Split } from '../contract/dataset.ts';
 import { argMax } from '../core/metrics.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
@@ -31,6 +31,8 @@ export interface JointPosition {
   bestEpoch: number | null;
   /** By task, over the steps of the unfinished epoch. */
   partial: Sums[];
+  /** How the run went on by itself after failures; absent where nothing failed. */
+  recoveries?: Recovery[];
 }
 
 export interface JointTaskData {
@@ -171,7 +173,7 @@ class JointLoop {
     return hyperparametersAt(this.#config, step, this.#stepsPerEpoch);
   }
 
-  /** A micro-batch of every task, then what they share. */
+  /** The micro-batches of every task, then what they share. */
   async #step(): Promise<void> {
     const { session, config } = this.#options;
     const { epoch, step, partial } = this.#position;
@@ -179,21 +181,23 @@ class JointLoop {
     const hyper = this.#hyper(total);
     const losses: number[] = [];
     for (const [task, batches] of this.#batches.entries()) {
-      const { batch, labels } = batches.at(total);
-      const { loss, logits } = await session.taskStep(task, batch, hyper);
-      if (!Number.isFinite(loss)) {
-        const { name } = need(this.#options.tasks[task]);
-        throw new TapsError('non-finite', `The loss of task ${JSON.stringify(name)} became ${String(loss)} at epoch ${String(epoch + 1)}, step ${String(step + 1)}, learning rate ${hyper.learningRate.toPrecision(3)}.`, SMALLER_RATE, {
-          details: { epoch, step, task: name, learningRate: hyper.learningRate },
+      for (let micro = 0; micro < this.#config.accumulate; micro++) {
+        const { batch, labels } = batches.at(total, micro);
+        const { loss, logits } = await session.taskStep(task, batch, hyper);
+        if (!Number.isFinite(loss)) {
+          const { name } = need(this.#options.tasks[task]);
+          throw new TapsError('non-finite', `The loss of task ${JSON.stringify(name)} became ${String(loss)} at epoch ${String(epoch + 1)}, step ${String(step + 1)}, learning rate ${hyper.learningRate.toPrecision(3)}.`, SMALLER_RATE, {
+            details: { epoch, step, task: name, learningRate: hyper.learningRate },
+          });
+        }
+        const sums = need(partial[task]);
+        labels.forEach((label, row) => {
+          if (argMax(logits.subarray(row * session.classes, (row + 1) * session.classes)) === label) sums.correct++;
         });
+        sums.images += labels.length;
+        sums.loss += loss * labels.length;
+        losses.push(loss);
       }
-      const sums = need(partial[task]);
-      labels.forEach((label, row) => {
-        if (argMax(logits.subarray(row * session.classes, (row + 1) * session.classes)) === label) sums.correct++;
-      });
-      sums.images += labels.length;
-      sums.loss += loss * labels.length;
-      losses.push(loss);
     }
     const sharedRate = config.sharedLearningRate ?? this.#config.learningRate;
     await session.sharedStep(sharedRate === 0 ? 0 : hyperparametersAt({ ...this.#config, learningRate: sharedRate }, total, this.#stepsPerEpoch).learningRate);

@@ -4,11 +4,12 @@ import type { PredictJob, PredictManyJob, TrainerEvent } from '../contract/train
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import { scoreLogits } from '../core/metrics.ts';
 import { openPreparedSet, type PreparedSet } from '../data/prepared-set.ts';
-import { Predictors } from './predictors.ts';
+import { batchFor, Predictors } from './predictors.ts';
+import { failureOf } from './recovery.ts';
 
 /** @param predictors what is kept between jobs; nothing when absent */
 export async function runPredictJob(job: PredictJob, predictors?: Predictors): Promise<TrainerEvent> {
-  return withPredictors(predictors, async (kept) => {
+  return withPredictors(predictors, job, async (kept) => {
     const data = openPreparedSet(job.preparedFolder);
     const predictor = await kept.single(job, job.artifactPath, job.indices.length);
     try {
@@ -25,7 +26,7 @@ export async function runPredictJob(job: PredictJob, predictors?: Predictors): P
 
 /** Every task in the same pass. @param predictors what is kept between jobs; nothing when absent */
 export async function runPredictManyJob(job: PredictManyJob, predictors?: Predictors): Promise<TrainerEvent> {
-  return withPredictors(predictors, async (kept) => {
+  return withPredictors(predictors, job, async (kept) => {
     const data = openPreparedSet(job.preparedFolder);
     const predictor = await kept.shared(job, job.tasks, job.indices.length);
     try {
@@ -38,10 +39,12 @@ export async function runPredictManyJob(job: PredictManyJob, predictors?: Predic
   });
 }
 
-async function withPredictors<T>(given: Predictors | undefined, work: (predictors: Predictors) => Promise<T>): Promise<T> {
+async function withPredictors<T>(given: Predictors | undefined, job: Pick<PredictJob, 'batchSize' | 'indices'>, work: (predictors: Predictors) => Promise<T>): Promise<T> {
   const predictors = given ?? new Predictors();
   try {
     return await work(predictors);
+  } catch (error) {
+    throw failureOf(error, { batchSize: batchFor(job, job.indices.length) });
   } finally {
     if (given === undefined) predictors.dispose();
   }

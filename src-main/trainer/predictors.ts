@@ -9,7 +9,7 @@ import { readFile } from 'node:fs/promises';
 import { loadBase } from '../bases/load-base.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
-import type { BaseFiles, PredictJob } from '../contract/trainer-protocol.ts';
+import { PICTURES_AT_ONCE, type BaseFiles, type PredictJob } from '../contract/trainer-protocol.ts';
 import type { TaskArtifact } from '../contract/training.ts';
 import { createEngine } from '../engine/index.ts';
 import type { Engine } from '../engine/types.ts';
@@ -22,7 +22,6 @@ import { createTaskSwitcher, readyTask, type ReadyTask, type TaskSwitcher } from
 
 /** See [Note: Few pictures]. */
 export const FEW_PICTURES = 6;
-const BATCH = 32;
 /** Networks of several image sizes: each keeps the runtime's working memory. */
 const KEPT_SIZES = 2;
 const KEPT_TASK_BYTES = 512 * 2 ** 20;
@@ -33,8 +32,8 @@ export interface TaskFile {
   artifactPath: string;
 }
 
-/** Which base, computed by what. */
-export type Setting = Pick<PredictJob, 'base' | 'engine' | 'threads'>;
+/** Which base, computed by what, and how many pictures at once. */
+export type Setting = Pick<PredictJob, 'base' | 'engine' | 'threads' | 'batchSize'>;
 
 interface Loaded {
   key: string;
@@ -79,7 +78,7 @@ export class Predictors {
     const { model, files, engine } = await this.#load(setting);
     if (pictures > FEW_PICTURES) {
       const artifact = await readTask(artifactPath, files);
-      const batchSize = Math.min(BATCH, pictures);
+      const batchSize = batchFor(setting, pictures);
       return { ...(await createPredictor({ engine, base: model, artifact, batchSize })), batchSize, preprocessing: artifact.preprocessing };
     }
     const task = await this.#task(artifactPath, model, files);
@@ -103,7 +102,7 @@ export class Predictors {
     const [first] = artifacts;
     if (first === undefined) throw new TapsError('invalid-config', 'No task was named.', 'Name at least one task.');
     const { preprocessing } = first.artifact;
-    const batchSize = few ? 1 : Math.min(BATCH, pictures);
+    const batchSize = batchFor(setting, pictures);
     this.#shared?.predictor.dispose();
     this.#shared = null;
     const predictor = await createSharedPredictor({ engine, base: model, tasks: artifacts, batchSize, weights: few ? 'fed' : 'constants' });
@@ -146,6 +145,11 @@ export class Predictors {
     this.#loaded?.engine.dispose();
     this.#loaded = null;
   }
+}
+
+/** Pictures at once, for so many in all. */
+export function batchFor({ batchSize = PICTURES_AT_ONCE }: Pick<Setting, 'batchSize'>, pictures: number): number {
+  return pictures <= FEW_PICTURES ? 1 : Math.min(batchSize, pictures);
 }
 
 async function readTask(path: string, base: BaseFiles): Promise<TaskArtifact> {

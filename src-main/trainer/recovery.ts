@@ -14,14 +14,22 @@ export function afterRecoveries(config: TrainConfig, recoveries: readonly Recove
 
 /** What the owner needs to decide how to go on. */
 export interface Attempt {
-  attempt: { batchSize: number; accumulate: number; recoveries: Recovery[] };
+  attempt: {
+    /** Pictures at once. */
+    batchSize: number;
+    recoveries: Recovery[];
+  };
 }
 
-/** A failure together with what was tried; whatever says that memory ran out becomes `out-of-memory`. */
-export function failureOf(error: unknown, { batchSize, accumulate }: TrainConfig, recoveries: readonly Recovery[]): unknown {
-  const details: Attempt = { attempt: { batchSize, accumulate, recoveries: [...recoveries] } };
+/**
+ * A failure together with what was tried; whatever says that memory ran out becomes `out-of-memory`.
+ * @param tried pictures at once
+ * @param recoveries of a run that learns
+ */
+export function failureOf(error: unknown, { batchSize }: { batchSize: number }, recoveries: readonly Recovery[] = []): unknown {
+  const details: Attempt = { attempt: { batchSize, recoveries: [...recoveries] } };
   if (error instanceof TapsError) return new TapsError(error.code, error.message, error.advice, { cause: error.cause ?? error, details: { ...error.details, ...details } });
   const message = error instanceof Error ? error.message : String(error);
   if (!saysOutOfMemory(message)) return error;
-  return new TapsError('out-of-memory', `Memory ran out with ${String(batchSize)} pictures per micro-batch: ${message}`, 'Use a smaller batch (with accumulation for the same effective batch) or a smaller image size.', { cause: error, details: { ...details } });
+  return new TapsError('out-of-memory', `Memory ran out with ${String(batchSize)} pictures at once: ${message}`, 'Use a smaller batch (with accumulation for the same effective batch) or a smaller image size.', { cause: error, details: { ...details } });
 }

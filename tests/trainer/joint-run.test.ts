@@ -179,12 +179,12 @@ describe('order and limits', () => {
     // A pass over the larger task meets as many different pictures as fill whole batches, though it spans several joint epochs.
     const seen = new Set<string>();
     for (let step = 0; step < large.batches.perEpoch; step++) {
-      const { batch } = large.batches.at(step);
+      const { batch } = large.batches.at(step, 0);
       for (let slot = 0; slot < 5; slot++) seen.add(sha256OfBytes(new Uint8Array(batch.images.slice(slot * 432, (slot + 1) * 432).buffer)));
     }
     assert.equal(seen.size, large.batches.perEpoch * 5);
     // A function of the step alone.
-    assert.deepEqual(large.batches.at(1), large.batches.at(1));
+    assert.deepEqual(large.batches.at(1, 0), large.batches.at(1, 0));
   });
 
   test('what cannot fit is refused in words before anything is learnt; two-stage does not grow with the tasks', async () => {
@@ -212,7 +212,7 @@ describe('order and limits', () => {
     const events: string[] = [];
     const refused = tiny.job({}, {}, 'refused');
     await assert.rejects(
-      runJointJob(refused, new LoopControl(), (event) => events.push(event.kind), few.neededBytes - 1),
+      runJointJob(refused, new LoopControl(), (event) => events.push(event.kind), few.bytesPerTask),
       coded('out-of-memory', /2 tasks jointly \(exact\) takes about \d+ MB, .* for every task, and \d+ MB are free.*--variant two-stage/),
     );
     assert.deepEqual(events, ['stage']);

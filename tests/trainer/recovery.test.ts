@@ -1,22 +1,31 @@
 /** @file Runs that go on by themselves: in smaller micro-batches where memory does not suffice, in a fresh process where a GPU is lost. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
+import type { CompressJob } from '../../src-main/contract/compression.ts';
 import { TapsError } from '../../src-main/contract/errors.ts';
-import type { TrainerEvent, TrainJob } from '../../src-main/contract/trainer-protocol.ts';
+import type { JointJob } from '../../src-main/contract/joint.ts';
+import type { PredictJob, TrainerEvent, TrainJob } from '../../src-main/contract/trainer-protocol.ts';
 import type { Recovery } from '../../src-main/contract/training.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../../src-main/core/batching.ts';
+import { argMax } from '../../src-main/core/metrics.ts';
 import { smallerMicroBatches } from '../../src-main/core/micro-batch.ts';
 import { saysOutOfMemory } from '../../src-main/core/out-of-memory.ts';
-import { nextAttempt } from '../../src-main/supervisor/recovery.ts';
+import { openPreparedSet } from '../../src-main/data/prepared-set.ts';
+import { sha256OfBytes } from '../../src-main/platform/hash.ts';
+import { nextAttempt, nextBatch } from '../../src-main/supervisor/recovery.ts';
 import { TrainerClient } from '../../src-main/supervisor/trainer-client.ts';
+import { runCompressJob } from '../../src-main/trainer/compress/compress-job.ts';
 import { LoopControl } from '../../src-main/trainer/control.ts';
+import { runJointJob } from '../../src-main/trainer/joint-job.ts';
+import { runPredictJob, runPredictManyJob } from '../../src-main/trainer/predict-job.ts';
 import { runTrainJob } from '../../src-main/trainer/train-job.ts';
 import { optimizerStepsPerEpoch } from '../../src-main/training/schedule.ts';
+import { makeTinyJointRun, type TinyJointRun } from '../helpers/joint-run.ts';
 import { makeTinyRun, type TinyRun } from '../helpers/tiny-run.ts';
 
 const childFile = (name: string): string => fileURLToPath(new URL(`children/${name}.ts`, import.meta.url));
@@ -31,22 +40,30 @@ after(() => {
 
 type Ending = { done: Extract<TrainerEvent, { kind: 'done' }> } | { failure: TapsError };
 
-/** A run in a child of its own, which is started with the given environment. */
-async function learn(job: TrainJob, file: string, environment: Record<string, string>): Promise<Ending & { recoveries: Recovery[] }> {
+/** Work of a child of its own, which is started with the given environment. */
+async function withChild<T>(file: string, environment: Record<string, string>, work: (client: TrainerClient) => Promise<T>): Promise<T> {
   Object.assign(process.env, environment);
   const client = new TrainerClient({ file: childFile(file) });
+  try {
+    return await work(client);
+  } finally {
+    await client.stop();
+    for (const name of Object.keys(environment)) Reflect.deleteProperty(process.env, name);
+  }
+}
+
+async function learn(job: TrainJob, file: string, environment: Record<string, string>): Promise<Ending & { recoveries: Recovery[] }> {
   const recoveries: Recovery[] = [];
   try {
-    const done = await client.train(job, (event) => {
-      if (event.kind === 'recovery') recoveries.push(event.recovery);
-    });
+    const done = await withChild(file, environment, (client) =>
+      client.train(job, (event) => {
+        if (event.kind === 'recovery') recoveries.push(event.recovery);
+      }),
+    );
     return { done, recoveries };
   } catch (error) {
     assert.ok(error instanceof TapsError, String(error));
     return { failure: error, recoveries };
-  } finally {
-    await client.stop();
-    for (const name of Object.keys(environment)) Reflect.deleteProperty(process.env, name);
   }
 }
 
@@ -152,6 +169,140 @@ describe('out of memory', () => {
     assert.ok(ending.recoveries.length > 0, 'the whole batch had no room');
     for (const { reason, batchSize, accumulate } of ending.recoveries) assert.deepEqual([reason, batchSize * accumulate], ['memory', 4096]);
     assert.deepEqual(result.recoveries, ending.recoveries);
+  });
+});
+
+describe('out of memory in a joint run', () => {
+  let joint: TinyJointRun;
+  before(async () => {
+    joint = await makeTinyJointRun();
+  });
+  after(() => {
+    joint.remove();
+  });
+  const filesOf = (job: JointJob): Record<string, string> => {
+    const files = readdirSync(job.runFolder).filter((file) => !file.startsWith('checkpoint-'));
+    return Object.fromEntries(files.sort().map((file) => [file, sha256OfBytes(readFileSync(join(job.runFolder, file)))]));
+  };
+
+  for (const variant of ['exact', 'two-stage'] as const) {
+    test(`${variant}: it goes on in smaller micro-batches of every task, to the bytes of a run that began with them`, async () => {
+      const job = joint.job({ variant }, { epochs: 2, batchSize: 4 }, `retreat-${variant}`);
+      const recoveries: Recovery[] = [];
+      const { result } = await withChild('failing-runtime', { TEST_ROOM: '2' }, (client) =>
+        client.joint(job, (event) => {
+          if (event.kind === 'recovery') recoveries.push(event.recovery);
+        }),
+      );
+      assert.deepEqual(recoveries.map(({ reason, batchSize, accumulate }) => [reason, batchSize, accumulate]), [['memory', 2, 2]]);
+      assert.deepEqual(result.recoveries, recoveries, 'the record of the run says so');
+      const begun = { ...job, runFolder: `${job.runFolder}-begun`, recoveries };
+      await runJointJob(begun, new LoopControl(), () => undefined);
+      assert.deepEqual(filesOf(job), filesOf(begun));
+      const whole = await runJointJob({ ...job, runFolder: `${job.runFolder}-whole` }, new LoopControl(), () => undefined);
+      assert.ok(whole.kind === 'joint-done');
+      result.epochs.forEach(({ tasks }, epoch) => {
+        assert.deepEqual(tasks.map(({ learningRate }) => learningRate), whole.result.epochs[epoch]?.tasks.map(({ learningRate }) => learningRate));
+      });
+    });
+  }
+
+  test('cut and resumed, it begins with the micro-batches that had room and ends with the same bytes', async () => {
+    const job = joint.job({}, { epochs: 3, batchSize: 4 }, 'joint-resumed');
+    const stop = new AbortController();
+    await assert.rejects(
+      withChild('failing-runtime', { TEST_ROOM: '2' }, (client) => client.joint(job, (event) => { if (event.kind === 'joint-epoch' && event.epoch.epoch === 0) stop.abort(); }, stop.signal)),
+      (error: unknown) => error instanceof TapsError && error.code === 'cancelled',
+    );
+    const events: TrainerEvent[] = [];
+    const { result } = await withChild('failing-runtime', { TEST_ROOM: '2' }, (client) => client.joint({ ...job, resume: true }, (event) => events.push(event)));
+    assert.ok(!events.some(({ kind }) => kind === 'recovery'), 'nothing fails again');
+    assert.deepEqual(result.recoveries?.map(({ batchSize }) => batchSize), [2]);
+    const begun = { ...job, runFolder: `${job.runFolder}-begun`, recoveries: result.recoveries };
+    await runJointJob(begun, new LoopControl(), () => undefined);
+    assert.deepEqual(filesOf(job), filesOf(begun));
+  });
+
+  test('where the estimate says it beforehand, the largest micro-batches that fit are taken; a refusal is the last word', async () => {
+    const needed = async (batchSize: number): Promise<number> => {
+      const found: number[] = [];
+      const job = joint.job({}, { batchSize, imageSize: 48, epochs: 1 }, `estimate-${String(batchSize)}`);
+      const control = new LoopControl();
+      control.cancel();
+      await assert.rejects(runJointJob(job, control, (event) => { if (event.kind === 'joint-memory') found.push(event.memory.neededBytes); }));
+      return found[0] ?? Number.NaN;
+    };
+    const events: TrainerEvent[] = [];
+    const job = joint.job({}, { batchSize: 8, imageSize: 48, epochs: 1, warmupEpochs: 0 }, 'estimated');
+    const done = await runJointJob(job, new LoopControl(), (event) => events.push(event), (await needed(8)) - 1);
+    const recovery = events.find((event) => event.kind === 'recovery')?.recovery;
+    assert.deepEqual([recovery?.reason, recovery?.batchSize, recovery?.accumulate], ['memory', 4, 2]);
+    assert.match(recovery?.message ?? '', /takes about \d+ MB/);
+    assert.ok(done.kind === 'joint-done');
+    assert.deepEqual(done.result.recoveries, [recovery]);
+    const refused = await runJointJob({ ...job, runFolder: `${job.runFolder}-not` }, new LoopControl(), () => undefined, 1).then(() => null, (error: unknown) => error);
+    assert.ok(refused instanceof TapsError && refused.code === 'out-of-memory');
+    assert.equal(nextAttempt(job, refused), null);
+  });
+});
+
+describe('out of memory in work that changes no weights', () => {
+  let learnt: TrainJob;
+  let pictures: number[];
+  before(async () => {
+    learnt = tiny.job({ epochs: 4, lambda: 0.02 }, 'asked-again');
+    await runTrainJob(learnt, new LoopControl(), () => undefined);
+    pictures = Array.from({ length: openPreparedSet(learnt.preparedFolder).count }, (_, index) => index);
+  });
+  const question = (): PredictJob => ({ base: learnt.base, artifactPath: join(learnt.runFolder, 'task.safetensors'), preparedFolder: learnt.preparedFolder, indices: pictures, engine: 'onnxruntime', threads: 1 });
+  const sameAnswers = (actual: Float32Array, expected: Float32Array, classes: number): void => {
+    assert.equal(actual.length, expected.length);
+    for (let row = 0; row < actual.length; row += classes) assert.equal(argMax(actual.subarray(row, row + classes)), argMax(expected.subarray(row, row + classes)));
+    actual.forEach((value, index) => {
+      assert.ok(Math.abs(value - (expected[index] ?? Number.NaN)) <= 1e-5 * Math.max(1, Math.abs(value)), String(index));
+    });
+  };
+
+  test('a prediction is asked again with fewer pictures at once, and answers the same', async () => {
+    const whole = await runPredictJob(question());
+    assert.ok(whole.kind === 'predicted' && pictures.length > 32);
+    const asked = await withChild('failing-runtime', { TEST_ROOM: '8' }, (client) => client.predict(question()));
+    assert.deepEqual(asked.recoveries?.map(({ batchSize }) => batchSize), [16, 8]);
+    assert.match(asked.recoveries[0]?.message ?? '', /Failed to allocate memory for requested buffer of size/);
+    sameAnswers(asked.logits, whole.logits, whole.classes);
+    assert.deepEqual(asked.evaluation?.confusion, whole.evaluation?.confusion);
+  });
+
+  test('so are several tasks in one pass', async () => {
+    const { artifactPath, ...rest } = question();
+    const job = { ...rest, tasks: [{ name: 'one', artifactPath }, { name: 'two', artifactPath }] };
+    const whole = await runPredictManyJob(job);
+    assert.ok(whole.kind === 'predicted-many');
+    const asked = await withChild('failing-runtime', { TEST_ROOM: '16' }, (client) => client.predictMany(job));
+    assert.deepEqual(asked.recoveries?.map(({ batchSize }) => batchSize), [16]);
+    asked.logits.forEach((logits, task) => {
+      sameAnswers(logits, whole.logits[task] ?? new Float32Array(), whole.classes[task] ?? 0);
+    });
+  });
+
+  test('no room for one picture is said clearly; other failures are left alone', async () => {
+    await assert.rejects(
+      withChild('failing-runtime', { TEST_ROOM: '0' }, (client) => client.predict({ ...question(), batchSize: 2 })),
+      (error: unknown) => error instanceof TapsError && error.code === 'out-of-memory' && /even for one picture at a time/u.test(error.message),
+    );
+    for (const code of ['engine-failed', 'cancelled', 'child-crashed', 'base-mismatch'] as const) assert.equal(nextBatch(question(), new TapsError(code, 'Something else.', '')), null);
+    assert.equal(nextBatch({ ...question(), indices: [0, 1, 2, 3, 4, 5, 6, 7, 8] }, new TapsError('out-of-memory', 'A process that was ended says no more.', ''))?.batchSize, 4);
+  });
+
+  test('a compression evaluates fewer pictures at once and makes the same file', async () => {
+    const job = (name: string): CompressJob => ({ base: learnt.base, artifactPath: join(learnt.runFolder, 'task.safetensors'), outputPath: join(learnt.runFolder, name), preparedFolder: learnt.preparedFolder, encoding: 'int8', tolerance: 0.5, engine: 'onnxruntime', threads: 1 });
+    const whole = await runCompressJob(job('whole'), new LoopControl(), () => undefined);
+    assert.ok(whole.kind === 'compressed');
+    const { report } = await withChild('failing-runtime', { TEST_ROOM: '10' }, (client) => client.compress(job('smaller'), () => undefined));
+    assert.deepEqual(report.recoveries?.map(({ batchSize }) => batchSize), [16, 8]);
+    assert.deepEqual(readFileSync(join(learnt.runFolder, 'smaller')), readFileSync(join(learnt.runFolder, 'whole')));
+    assert.deepEqual(report.test.confusion, whole.report.test.confusion);
+    assert.deepEqual(report.validationAfter.confusion, whole.report.validationAfter.confusion);
   });
 });
 

@@ -12,6 +12,7 @@ import { parseInteger, parseNumber } from '../options/parse.ts';
 import { METHOD_CHOICES, methodOf, wordOfMethod } from '../options/train-options.ts';
 import { bar, countDisplay } from '../output/progress.ts';
 import type { Terminal } from '../output/terminal.ts';
+import { smallerBatchLine } from '../output/training-display.ts';
 
 interface Options {
   form: Encoding;
@@ -51,6 +52,7 @@ export function compressCommand(): Command {
           signal,
         });
         for (const { path, reason } of outcome.quarantined) terminal.warn(`left out: ${path}: ${reason}`);
+        for (const recovery of outcome.report.recoveries ?? []) terminal.warn(smallerBatchLine(recovery));
         terminal.result(compressionText(outcome), outcome);
       }),
     );

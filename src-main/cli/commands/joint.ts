@@ -103,6 +103,6 @@ function reportOutcome({ terminal }: CommandContext, { run, base, tasks, joint }
     base,
     tasks,
     bytes: { base: bytes.base, tasks: bytes.tasks, all: bytes.base + bytes.tasks },
-    joint: joint === null ? null : { epochs: joint.epochs, bestEpoch: joint.bestEpoch, seconds: joint.seconds, engine: joint.engine, memory: joint.memory },
+    joint: joint === null ? null : { epochs: joint.epochs, bestEpoch: joint.bestEpoch, seconds: joint.seconds, engine: joint.engine, memory: joint.memory, ...(joint.recoveries === undefined ? {} : { recoveries: joint.recoveries }) },
   });
 }

@@ -11,6 +11,7 @@ import { formatTable } from '../format/table.ts';
 import { formatPercent } from '../format/units.ts';
 import { parseInteger, parseNames } from '../options/parse.ts';
 import { METHOD_CHOICES, methodOf } from '../options/train-options.ts';
+import { smallerBatchLine } from '../output/training-display.ts';
 
 interface Options {
   tasks?: string[];
@@ -44,6 +45,7 @@ async function askOne({ libraryFolder, terminal, signal }: CommandContext, task:
   using library = openLibrary(libraryFolder, { readOnly: true });
   const outcome = await predict(library, { task, images, ...settingsOf(options), signal });
   for (const { path, reason } of outcome.unreadable) terminal.warn(`left out: ${path}: ${reason}`);
+  for (const recovery of outcome.recoveries ?? []) terminal.warn(smallerBatchLine(recovery));
   terminal.result(predictionTable(outcome.predictions, options.top), {
     ...outcome,
     predictions: outcome.predictions.map(({ image, scores }) => ({ image, scores: scores.slice(0, options.top) })),
@@ -54,6 +56,7 @@ async function askSeveral({ libraryFolder, terminal, signal }: CommandContext, t
   using library = openLibrary(libraryFolder, { readOnly: true });
   const outcome = await predictTasks(library, { tasks, images, ...settingsOf(options), signal });
   for (const { path, reason } of outcome.unreadable) terminal.warn(`left out: ${path}: ${reason}`);
+  for (const recovery of outcome.recoveries ?? []) terminal.warn(smallerBatchLine(recovery));
   const predictions = outcome.predictions.map(({ image, answers }) => ({ image, answers: answers.map(({ task, scores }) => ({ task, scores: scores.slice(0, options.top) })) }));
   const table = formatTable(
     [{ title: 'picture', align: 'left' }, { title: 'task', align: 'left' }, { title: 'class', align: 'left' }, { title: 'probability', align: 'right' }],

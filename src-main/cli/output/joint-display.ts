@@ -4,6 +4,7 @@ import type { TrainerEvent } from '../../contract/trainer-protocol.ts';
 import { formatBytes, formatDuration, formatPercent } from '../format/units.ts';
 import { bar } from './progress.ts';
 import type { Terminal } from './terminal.ts';
+import { recoveryLine } from './training-display.ts';
 
 const STAGES: Partial<Record<Extract<TrainerEvent, { kind: 'stage' }>['stage'], string>> = {
   loading: 'loading the base',
@@ -46,6 +47,9 @@ export class JointDisplay {
       case 'joint-epoch':
         // On a terminal the bar says it all; elsewhere this is the record.
         if (!this.#terminal.interactive) this.#terminal.note(`${this.#label}: ${this.#epochLine(event.epoch)}`);
+        break;
+      case 'recovery':
+        this.#terminal.warn(`${this.#label}: ${recoveryLine(event.recovery)}`);
         break;
       default:
         break;

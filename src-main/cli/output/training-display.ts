@@ -1,6 +1,6 @@
 /** @file The trainer's events on the terminal: a bar where lines can be rewritten, one plain line per epoch elsewhere. */
 import type { TrainerEvent } from '../../contract/trainer-protocol.ts';
-import type { EpochMetrics, Recovery, TrainProgress } from '../../contract/training.ts';
+import type { EpochMetrics, Recovery, SmallerBatch, TrainProgress } from '../../contract/training.ts';
 import { bar, epochLine, progressLine } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -69,7 +69,13 @@ export class TrainingDisplay {
   }
 }
 
-function recoveryLine({ reason, batchSize, accumulate, message }: Recovery): string {
+/** How a run goes on by itself after a failure. */
+export function recoveryLine({ reason, batchSize, accumulate, message }: Recovery): string {
   if (reason === 'device-lost') return `${message} Going on from the last checkpoint in a fresh process.`;
   return `${message} Going on with ${String(accumulate)} micro-batches of ${String(batchSize)} per step, the same ${String(accumulate * batchSize)} pictures.`;
+}
+
+/** How predictions and compression went on where memory did not suffice. */
+export function smallerBatchLine({ batchSize, message }: SmallerBatch): string {
+  return `${message} Went on with ${batchSize === 1 ? 'one picture at a time' : `${String(batchSize)} pictures at once`}; the answers are the same.`;
 }

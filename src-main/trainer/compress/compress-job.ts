@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { CompressionReport, CompressJob, Encoding } from '../../contract/compression.ts';
 import { TapsError } from '../../contract/errors.ts';
-import type { TrainerEvent } from '../../contract/trainer-protocol.ts';
+import { PICTURES_AT_ONCE, type TrainerEvent } from '../../contract/trainer-protocol.ts';
 import type { Evaluation, TaskArtifact } from '../../contract/training.ts';
 import { loadBase } from '../../bases/load-base.ts';
 import { openPreparedSet, type PreparedSet } from '../../data/prepared-set.ts';
@@ -16,12 +16,11 @@ import { createPredictor } from '../../training/predictor.ts';
 import { createSwapPredictor } from '../../training/swap-predictor.ts';
 import type { LoopControl } from '../control.ts';
 import { evaluateSplit } from '../evaluate.ts';
+import { failureOf } from '../recovery.ts';
 import { Judge, type Judgement } from './judge.ts';
 import { formOption, losslessOption } from './options.ts';
 import { partsOf, type Part } from './parts.ts';
 import { DIVERGENCE_PER_POINT, isWithin, judged, losslessCandidate, searchForms, type Candidate } from './search.ts';
-
-const BATCH = 32;
 
 /** The form of layers when a person names one. */
 const GIVEN: Readonly<Record<Exclude<Encoding, 'auto' | 'float32'>, FormSpec>> = {
@@ -39,6 +38,19 @@ const GIVEN: Readonly<Record<Exclude<Encoding, 'auto' | 'float32'>, FormSpec>> =
  * @throws TapsError `cancelled`, `base-mismatch`, `dataset-invalid`, `model-malformed`
  */
 export async function runCompressJob(job: CompressJob, control: LoopControl, send: (event: TrainerEvent) => void): Promise<TrainerEvent> {
+  try {
+    return await compress(job, control, send);
+  } catch (error) {
+    throw failureOf(error, { batchSize: batchOf(job) });
+  }
+}
+
+/** Pictures that are evaluated at once. */
+function batchOf({ batchSize = PICTURES_AT_ONCE }: CompressJob): number {
+  return batchSize;
+}
+
+async function compress(job: CompressJob, control: LoopControl, send: (event: TrainerEvent) => void): Promise<TrainerEvent> {
   const started = performance.now();
   const base = await loadBase(job.base);
   const before = await readFile(job.artifactPath);
@@ -96,9 +108,10 @@ class Compression {
   async choose(): Promise<{ candidate: Candidate; reference: Judgement; evaluations: number }> {
     const { base, artifact, data, engine } = this.#around;
     const { encoding, tolerance } = this.#job;
-    const predictor = await createSwapPredictor({ engine, base, artifact, batchSize: BATCH });
+    const batchSize = batchOf(this.#job);
+    const predictor = await createSwapPredictor({ engine, base, artifact, batchSize });
     try {
-      const judge = new Judge({ predictor, data, preprocessing: artifact.preprocessing, batchSize: BATCH, between: () => this.#breathe() });
+      const judge = new Judge({ predictor, data, preprocessing: artifact.preprocessing, batchSize, between: () => this.#breathe() });
       this.pictures = judge.pictures;
       const reference = await judge.setReference(artifact);
       const parts = partsOf(artifact, base);
@@ -137,10 +150,11 @@ class Compression {
 
   async evaluate(artifact: TaskArtifact, indices: readonly number[]): Promise<Evaluation> {
     const { base, data, engine } = this.#around;
-    const predictor = await createPredictor({ engine, base, artifact, batchSize: BATCH });
+    const batchSize = batchOf(this.#job);
+    const predictor = await createPredictor({ engine, base, artifact, batchSize });
     try {
       const { preprocessing } = artifact;
-      return await evaluateSplit({ data, indices, preprocessing, batchSize: BATCH, classes: predictor.classes, logits: { ofImages: (images) => predictor.logits(images) }, between: () => this.#breathe() });
+      return await evaluateSplit({ data, indices, preprocessing, batchSize, classes: predictor.classes, logits: { ofImages: (images) => predictor.logits(images) }, between: () => this.#breathe() });
     } finally {
       predictor.dispose();
     }

@@ -29,7 +29,7 @@ export interface JointPlan {
   program: TrainPlan;
   /** Moved once per optimiser step by the mean of the tasks' gradients. */
   shared: SharedEntry[];
-  /** Moved by the task alone, at its own micro-batch. */
+  /** Moved by the task alone, at its own micro-batches. */
   own: string[];
   /** Running statistics of normalisation: a task's own (exact), or updated by all tasks in turn (two-stage). */
   ownStatistics: string[];
@@ -63,6 +63,11 @@ export function momentsOf({ config }: JointPlan, name: string): string[] {
   return config.momentum > 0 ? [momentumName(name)] : [];
 }
 
+/** A task's own entries whose gradients are summed over micro-batches: none where an optimiser step sees one micro-batch of a task. */
+export function ownAccumulated({ config, own }: JointPlan): string[] {
+  return config.accumulate > 1 ? own : [];
+}
+
 /** AdamW counts the steps of what all tasks move apart from those of a task's own. */
 export const SHARED_OPTIMIZER_STEP = `shared:${OPTIMIZER_STEP}`;
 
@@ -93,6 +98,7 @@ export function stateShapes(plan: JointPlan): Map<string, readonly number[]> {
   const shapes = new Map<string, readonly number[]>(moved);
   for (const [name, shape] of moved) for (const moment of momentsOf(plan, name)) shapes.set(moment, shape);
   for (const { name, parameter } of plan.shared) shapes.set(accumulatorName(name), parameter.shape);
+  for (const name of ownAccumulated(plan)) shapes.set(accumulatorName(name), moved.get(name) ?? []);
   for (const { name, shape } of program.gated) shapes.set(baseName(name), shape);
   for (const { name, shape } of program.statistics) shapes.set(valueName(name), shape);
   if (config.optimizer === 'adamw') for (const counter of [OPTIMIZER_STEP, SHARED_OPTIMIZER_STEP]) shapes.set(counter, []);
@@ -125,6 +131,7 @@ export function engineStart(plan: JointPlan): Record<string, FloatTensor> {
     const value = single[name];
     if (value !== undefined) start[name] = value;
   }
+  for (const name of ownAccumulated(plan)) start[accumulatorName(name)] = zeros(start[name]?.shape ?? []);
   if (plan.config.optimizer === 'adamw') start[SHARED_OPTIMIZER_STEP] = { shape: [], data: Float32Array.of(0) };
   return start;
 }

@@ -14,7 +14,7 @@ import type { StepShape } from '../steps/train-step.ts';
 import { layerStates, storedBytes, taskArtifact } from '../task-artifact.ts';
 import type { ImageBatch, StepHyperparameters, StepOutcome } from '../types.ts';
 import { cutClasses, engineStart, exchangedEntries, keptSharedEntries, makeJointPlan, ownStart, planOf, type JointPlan } from './joint-plan.ts';
-import { evaluatedOwnEntries, jointEvaluateSpec, sharedStepSpec, taskStepSpec } from './joint-steps.ts';
+import { evaluatedOwnEntries, jointEvaluateSpec, ownStepSpec, sharedStepSpec, taskAccumulateSpec, taskStepSpec } from './joint-steps.ts';
 
 type Tensors = Map<string, FloatTensor>;
 
@@ -36,11 +36,20 @@ export interface JointSessionOptions {
   imageSize: number;
 }
 
+interface JointSteps {
+  taskStep: CompiledStep;
+  ownStep: CompiledStep | null;
+  sharedStep: CompiledStep;
+  evaluateStep: CompiledStep;
+}
+
 export class JointSession {
   readonly plan: JointPlan;
   readonly imageSize: number;
   readonly #state: EngineState;
   readonly #taskStep: CompiledStep;
+  /** Where an optimiser step sees several micro-batches of a task: moves its own entries after the last. */
+  readonly #ownStep: CompiledStep | null;
   readonly #sharedStep: CompiledStep;
   readonly #evaluateStep: CompiledStep;
   /** Own entries of every task; those of the task in place are out of date where it was trained since. */
@@ -53,12 +62,15 @@ export class JointSession {
   #complete = true;
   /** Whether the task in place has moved since its entries were stored. */
   #trained = false;
+  /** Of the task in place, in this optimiser step. */
+  #microBatches = 0;
 
-  private constructor(plan: JointPlan, imageSize: number, state: EngineState, [taskStep, sharedStep, evaluateStep]: [CompiledStep, CompiledStep, CompiledStep]) {
+  private constructor(plan: JointPlan, imageSize: number, state: EngineState, { taskStep, ownStep, sharedStep, evaluateStep }: JointSteps) {
     this.plan = plan;
     this.imageSize = imageSize;
     this.#state = state;
     this.#taskStep = taskStep;
+    this.#ownStep = ownStep;
     this.#sharedStep = sharedStep;
     this.#evaluateStep = evaluateStep;
     this.#exchanged = exchangedEntries(plan);
@@ -73,7 +85,13 @@ export class JointSession {
     const shape: StepShape = { batchSize: stage.batchSize, imageSize };
     const state = engine.createState(engineStart(plan));
     const compile = (spec: ReturnType<typeof sharedStepSpec>): Promise<CompiledStep> => engine.compile(spec, state);
-    return new JointSession(plan, imageSize, state, [await compile(taskStepSpec(plan, shape)), await compile(sharedStepSpec(plan)), await compile(jointEvaluateSpec(plan, shape))]);
+    const several = stage.accumulate > 1;
+    return new JointSession(plan, imageSize, state, {
+      taskStep: await compile(several ? taskAccumulateSpec(plan, shape) : taskStepSpec(plan, shape)),
+      ownStep: several ? await compile(ownStepSpec(plan)) : null,
+      sharedStep: await compile(sharedStepSpec(plan)),
+      evaluateStep: await compile(jointEvaluateSpec(plan, shape)),
+    });
   }
 
   /** Classes of a batch's one-hot labels and of all logits: those of the largest task. A smaller task's come first, the rest is never the largest. */
@@ -81,23 +99,31 @@ export class JointSession {
     return this.plan.program.classes;
   }
 
-  /** One micro-batch of one task; its own entries move, what is shared waits for `sharedStep`. */
+  /**
+   * One micro-batch of one task; its own entries move (after the last where `accumulate` says that there are several, which follow each
+   * other), what is shared waits for `sharedStep`.
+   */
   async taskStep(task: number, batch: ImageBatch, hyper: StepHyperparameters): Promise<StepOutcome> {
+    if (this.#microBatches > 0 && task !== this.#inPlace) throw new Error('The micro-batches of a task follow each other.');
     await this.#place(task, true);
     const layers = this.plan.program.gated.length;
-    const { loss, logits } = await this.#taskStep.run({
-      images: batch.images,
-      labels: batch.labels,
+    const rates = {
       learningRate: Float32Array.of(hyper.learningRate),
       scoreLearningRate: Float32Array.of(hyper.scoreLearningRate),
       penalty: new Float32Array(Math.max(1, layers)).fill(layers === 0 ? 0 : hyper.lambda / layers),
-    });
+    };
+    const feeds = { images: batch.images, labels: batch.labels };
+    const { loss, logits } = await this.#taskStep.run(this.#ownStep === null ? { ...feeds, ...rates } : feeds);
+    if (this.#ownStep !== null && ++this.#microBatches === this.plan.config.accumulate) {
+      this.#microBatches = 0;
+      await this.#ownStep.run(rates);
+    }
     this.#trained = true;
     if (loss === undefined || logits === undefined) throw new Error('The training step returned nothing.');
     return { loss: loss[0] ?? Number.NaN, logits };
   }
 
-  /** After a micro-batch of every task: moves what is shared by the mean of the gradients since the last call. */
+  /** After the micro-batches of every task: moves what is shared by the mean of the gradients since the last call. */
   async sharedStep(learningRate: number): Promise<void> {
     await this.#sharedStep.run({ learningRate: Float32Array.of(learningRate) });
   }
@@ -198,7 +224,7 @@ export class JointSession {
   }
 
   dispose(): void {
-    for (const step of [this.#taskStep, this.#sharedStep, this.#evaluateStep]) step.dispose();
+    for (const step of [this.#taskStep, this.#ownStep, this.#sharedStep, this.#evaluateStep]) step?.dispose();
     this.#state.dispose();
   }
 

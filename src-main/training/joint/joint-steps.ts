@@ -8,8 +8,8 @@ import { evaluateStepSpec } from '../steps/evaluate-step.ts';
 import { entry } from '../steps/network.ts';
 import { applyOptimizer } from '../steps/optimizer.ts';
 import { accumulatorName, baseEntries, baseName, OPTIMIZER_STEP, valueName } from '../steps/plan.ts';
-import { addPenalty, batchFeeds, gradientsOf, hyperparameters, stepConstants, type StepShape } from '../steps/train-step.ts';
-import { exchangedEntries, keptSharedEntries, momentsOf, SHARED_OPTIMIZER_STEP, sharedName, type JointPlan } from './joint-plan.ts';
+import { addPenalty, batchFeeds, gradientsOf, hyperparameters, stepConstants, type Outcome, type StepShape } from '../steps/train-step.ts';
+import { exchangedEntries, keptSharedEntries, momentsOf, ownAccumulated, SHARED_OPTIMIZER_STEP, sharedName, type JointPlan } from './joint-plan.ts';
 
 const accumulators = (plan: JointPlan): string[] => plan.shared.map(({ name }) => accumulatorName(name));
 
@@ -26,7 +26,7 @@ function taskView(plan: JointPlan, state: NamedTensors): NamedTensors {
 }
 
 /**
- * One micro-batch of the task in place: the task's own entries move (δ, s with its penalty, normalisation, head), and the gradient of
+ * The one micro-batch of the task in place: the task's own entries move (δ, s with its penalty, normalisation, head), and the gradient of
  * what is shared, dL_t/dΔ = G_t because ∂w_t/∂Δ = 1, is added to the accumulators as G_t/T. Results: loss [], logits [N, classes].
  */
 export function taskStepSpec(plan: JointPlan, shape: StepShape): StepSpec {
@@ -45,19 +45,67 @@ export function taskStepSpec(plan: JointPlan, shape: StepShape): StepSpec {
     program: ({ feeds, state, constants, layout }) => {
       const view = taskView(plan, state);
       const outcome = gradientsOf(program, { feeds, state: view, constants, layout });
-      const gradients = new Map(outcome.gradients);
-      const share = tf.scalar(1 / plan.tasks.length);
-      const added: NamedTensors = {};
-      for (const { name, parameter } of plan.shared) {
-        const gradient = plan.variant === 'exact' ? outcome.weightGradients.get(parameter.name) : gradients.get(valueName(parameter.name));
-        added[accumulatorName(name)] = tf.add(entry(state, accumulatorName(name)), tf.mul(need(gradient), share));
-      }
+      const added = addShared(plan, outcome, state);
       const ofTask = new Map(outcome.gradients.filter(([name]) => own.has(name)));
       addPenalty(program, ofTask, view, feeds);
       return {
         state: { ...applyOptimizer(program, ofTask, view, feeds), ...outcome.statistics, ...added },
         results: { loss: outcome.loss, logits: outcome.logits },
       };
+    },
+  };
+}
+
+/** Gradients of what is shared, added to the accumulators as the part they have in the mean over tasks and micro-batches. */
+function addShared(plan: JointPlan, outcome: Outcome, state: NamedTensors): NamedTensors {
+  const gradients = new Map(outcome.gradients);
+  const share = tf.scalar(1 / (plan.tasks.length * plan.config.accumulate));
+  const added: NamedTensors = {};
+  for (const { name, parameter } of plan.shared) {
+    const gradient = plan.variant === 'exact' ? outcome.weightGradients.get(parameter.name) : gradients.get(valueName(parameter.name));
+    added[accumulatorName(name)] = tf.add(entry(state, accumulatorName(name)), tf.mul(need(gradient), share));
+  }
+  return added;
+}
+
+/** As `taskStepSpec` where an optimiser step sees several micro-batches of a task: its own gradients are summed too, for `ownStepSpec`. */
+export function taskAccumulateSpec(plan: JointPlan, shape: StepShape): StepSpec {
+  const { program } = plan;
+  const own = new Set(plan.own);
+  const writes = [...accumulators(plan), ...ownAccumulated(plan).map(accumulatorName), ...plan.ownStatistics, ...plan.sharedStatistics];
+  return {
+    name: 'joint-accumulate',
+    feeds: batchFeeds(program, shape),
+    reads: [...writes, ...plan.own, ...readOnlyEntries(plan)],
+    writes,
+    results: ['loss', 'logits'],
+    constants: stepConstants(program),
+    program: ({ feeds, state, constants, layout }) => {
+      const outcome = gradientsOf(program, { feeds, state: taskView(plan, state), constants, layout });
+      const share = tf.scalar(1 / plan.config.accumulate);
+      const added = addShared(plan, outcome, state);
+      for (const [name, gradient] of outcome.gradients) if (own.has(name)) added[accumulatorName(name)] = tf.add(entry(state, accumulatorName(name)), tf.mul(gradient, share));
+      return { state: { ...outcome.statistics, ...added }, results: { loss: outcome.loss, logits: outcome.logits } };
+    },
+  };
+}
+
+/** One optimiser step of the task in place, from its accumulators, which become zero. */
+export function ownStepSpec(plan: JointPlan): StepSpec {
+  const sums = ownAccumulated(plan).map(accumulatorName);
+  const moved = exchangedEntries(plan).filter((name) => !plan.ownStatistics.includes(name));
+  return {
+    name: 'joint-own',
+    feeds: hyperparameters(plan.program),
+    reads: [...moved, ...sums],
+    writes: [...moved, ...sums],
+    results: [],
+    constants: {},
+    program: ({ feeds, state }) => {
+      const gradients = new Map(plan.own.map((name) => [name, entry(state, accumulatorName(name))]));
+      addPenalty(plan.program, gradients, state, feeds);
+      const cleared = Object.fromEntries(sums.map((name) => [name, tf.mul(entry(state, name), tf.scalar(0))]));
+      return { state: { ...applyOptimizer(plan.program, gradients, state, feeds), ...cleared }, results: {} };
     },
   };
 }

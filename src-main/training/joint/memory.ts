@@ -5,8 +5,8 @@ import { traceProgram } from '../../engine/tracing/recording-backend.ts';
 import { inputsOf, type TraceValue } from '../../engine/tracing/trace.ts';
 import { accumulatorName, baseEntries } from '../steps/plan.ts';
 import type { StepShape } from '../steps/train-step.ts';
-import { exchangedEntries, keptSharedEntries, stateShapes, type JointPlan } from './joint-plan.ts';
-import { evaluatedOwnEntries, jointEvaluateSpec, taskStepSpec } from './joint-steps.ts';
+import { exchangedEntries, keptSharedEntries, ownAccumulated, stateShapes, type JointPlan } from './joint-plan.ts';
+import { evaluatedOwnEntries, jointEvaluateSpec, taskAccumulateSpec, taskStepSpec } from './joint-steps.ts';
 
 const FLOAT_BYTES = 4;
 /**
@@ -32,7 +32,7 @@ export interface JointMemoryEstimate {
 export function estimateJointMemory(plan: JointPlan, shape: StepShape): JointMemoryEstimate {
   const shapes = stateShapes(plan);
   const sum = (names: readonly string[]): number => names.reduce((total, name) => total + elementCount(shapes.get(name) ?? []), 0);
-  const sums = sum(plan.shared.map(({ name }) => accumulatorName(name)));
+  const sums = sum([...plan.shared.map(({ name }) => name), ...ownAccumulated(plan)].map(accumulatorName));
   const sharedKept = sum(keptSharedEntries(plan));
   const sharedBest = sum([...plan.shared.map(({ name }) => name), ...plan.sharedStatistics]);
   const ownKept = sum(exchangedEntries(plan));
@@ -45,7 +45,7 @@ export function estimateJointMemory(plan: JointPlan, shape: StepShape): JointMem
   // A task: where it waits, in the best epoch, and both in a checkpoint's bytes.
   const perTask = 2 * (ownKept + ownBest);
   const numbers = base + engine + checkpoint + perTask * plan.tasks.length;
-  const workingBytes = WORKING_FACTOR * (workingBytesOf(taskStepSpec(plan, shape), shapes) + workingBytesOf(jointEvaluateSpec(plan, shape), shapes));
+  const workingBytes = WORKING_FACTOR * (workingBytesOf(plan.config.accumulate > 1 ? taskAccumulateSpec(plan, shape) : taskStepSpec(plan, shape), shapes) + workingBytesOf(jointEvaluateSpec(plan, shape), shapes));
   return { bytes: FLOAT_BYTES * numbers + workingBytes + PROGRAM_BYTES, bytesPerTask: FLOAT_BYTES * perTask, workingBytes };
 }
 
