@@ -18,9 +18,9 @@ import { cosine } from './schedule.ts';
 
 /** Rate at the end of the search, relative to the run's. */
 const SEARCH_END_RATE = 0.5;
-/** Rate at the start of the first and of a further level of the growth. */
+/** Rate at the start of the first and of a further level of the growth: higher ones undo more of what was learnt than a short level mends. */
 const FIRST_RATE = 1;
-const LEVEL_RATE = 0.8;
+const LEVEL_RATE = 0.4;
 
 export class PathRegime implements Regime {
   readonly epochs: number;

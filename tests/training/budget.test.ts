@@ -210,7 +210,7 @@ describe('path', () => {
     for (const [level] of LAMBDAS.entries()) {
       const { from, to } = levelEpochs(split, level, 3);
       const steps = Array.from({ length: (to - from) * STEPS }, (_, step) => path.hyperparameters(from * STEPS + step));
-      assert.ok((steps[0]?.learningRate ?? 0) >= 0.08 && (steps.at(-1)?.learningRate ?? 1) < 0.001);
+      assert.ok((steps[0]?.learningRate ?? 0) >= 0.04 && (steps.at(-1)?.learningRate ?? 1) < 0.001);
       assert.ok(steps.every(({ lambda, scoreLearningRate }) => lambda === 0 && scoreLearningRate === 0));
       assert.equal(path.levelOf(from), level);
       assert.ok(path.eligible(to - 1));
