@@ -152,7 +152,7 @@ try {
     ...caches.map(({ name, words }) => row(words, name, 'step')),
     ...plans.slice(2).map(([name]) => row(name, name, 'step')),
   ];
-  writeSection(`step-parts-${title}`, `## What a step’s time goes into: ${title}, batch ${values.batch}, ${values.size} × ${values.size}\n\nMade by \`npm run bench -- step-parts\` (${machineWords(threads)}; ${values.steps} turns, medians; all in turns in one process).\n\n${table.join('\n')}`);
+  writeSection(`step-parts-${title}`, `## What a step’s time goes into: ${title}, batch ${values.batch}, ${values.size} × ${values.size}\n\nMade by \`npm run bench -- step-parts\` (${machineWords(threads)}; ${values.steps} turns, medians; all in turns in one process). What follows from it: [training.md](training.md#what-a-steps-time-goes-into).\n\n${table.join('\n')}`);
   for (const [, step] of steps) step.dispose();
   trunkStep.dispose();
   engine.dispose();
