@@ -261,6 +261,11 @@ export class Deltas {
     return this.#context.reader.all<DeltaRow>(`${SELECT} WHERE run_id = ? AND derived_from IS NULL ORDER BY path_level, id`, runId).map(recordOf);
   }
 
+  /** What was made of a run's results, oldest first. */
+  derivedOfRun(runId: string): DeltaRecord[] {
+    return this.#context.reader.all<DeltaRow>(`${SELECT} WHERE run_id = ? AND derived_from IS NOT NULL ORDER BY id`, runId).map(recordOf);
+  }
+
   /** The stored file, after its size and hash were compared. @throws TapsError `library-damaged` */
   async readBytes(delta: DeltaRecord): Promise<Uint8Array<ArrayBuffer>> {
     return this.#context.blobs.read(delta.blob);

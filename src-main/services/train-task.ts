@@ -22,6 +22,8 @@ export interface TrainTaskOptions {
   resume?: RunRecord | undefined;
   /** Start this run, which was made before; its configuration must equal `config`. */
   queued?: RunRecord | undefined;
+  /** The caller makes the smaller form that the configuration asks for, once the run has ended. Default: it is part of the run. */
+  smallerLater?: boolean | undefined;
   /** For pausing and for ending early with the best so far. */
   control?: TrainControl | undefined;
   onDecoded?: CountProgress | undefined;
@@ -60,10 +62,10 @@ export async function trainTask(library: Library, options: TrainTaskOptions): Pr
 }
 
 /** The run is done and stored by now: a smaller form that fails takes nothing back. */
-async function withSmallerForm(library: Library, { onDecoded, signal }: TrainTaskOptions, outcome: TrainTaskOutcome): Promise<TrainTaskOutcome> {
+async function withSmallerForm(library: Library, { onDecoded, signal, smallerLater = false }: TrainTaskOptions, outcome: TrainTaskOutcome): Promise<TrainTaskOutcome> {
   const { task, run, delta } = outcome;
   const { encoding, tolerance = DEFAULT_TOLERANCE, engine, threads } = run.config;
-  if (encoding === undefined) return outcome;
+  if (encoding === undefined || smallerLater) return outcome;
   try {
     const made = await compressTask(library, { task: task.id, method: null, deltaId: delta.id, encoding, tolerance, engine, threads, onDecoded, signal });
     return { ...outcome, task: made.task, smaller: made.delta };

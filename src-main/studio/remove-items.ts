@@ -32,8 +32,9 @@ function checkedName(session: LibrarySession, kind: RemovalKind, id: string): st
     }
     case 'run': {
       const run = session.library.runs.get(id);
-      const { status, taskName } = session.queue.view(run.id);
+      const { status, taskName, smaller } = session.queue.view(run.id);
       if (status === 'queued' || status === 'running' || status === 'paused') throw new TapsError('usage', `The run of ${JSON.stringify(taskName)} is ${status}.`, 'Stop it first.');
+      if (smaller?.state === 'waiting' || smaller?.state === 'going') throw new TapsError('usage', `The result of ${JSON.stringify(taskName)} is being made smaller.`, 'Wait for it, or cancel it.');
       return taskName;
     }
     case 'sweep': {

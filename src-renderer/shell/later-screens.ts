@@ -5,6 +5,7 @@ export const laterScreens = {
   compare: () => import('../screens/compare/compare-screen.svelte'),
   run: () => import('../screens/training/run-screen.svelte'),
   settings: () => import('../screens/settings/settings-screen.svelte'),
+  sweep: () => import('../screens/training/sweep-screen.svelte'),
   task: () => import('../screens/task/task-screen.svelte'),
   training: () => import('../screens/training/training-screen.svelte'),
   wizard: () => import('../screens/wizard/wizard-screen.svelte'),

@@ -5,6 +5,7 @@ import type { AppState, FilePurpose, Settings } from '../../src-main/contract/st
 import type { Grant } from '../../src-main/contract/studio/common.ts';
 import type { LibraryOverview } from '../../src-main/contract/studio/library.ts';
 import type { RunView } from '../../src-main/contract/studio/runs.ts';
+import type { SweepView } from '../../src-main/contract/studio/sweeps.ts';
 import type { StudioClient } from '../client/studio.ts';
 import type { DroppedFiles } from '../client/transport.ts';
 import { text } from '../text/index.ts';
@@ -40,6 +41,7 @@ export class App {
   overview = $state.raw<LibraryOverview | null>(null);
   overviewError = $state.raw<TapsError | null>(null);
   runs = $state.raw<readonly RunView[]>([]);
+  sweeps = $state.raw<readonly SweepView[]>([]);
   readonly activeRuns = $derived(this.runs.filter(({ status }) => ACTIVE.includes(status)));
 
   constructor(studio: StudioClient) {
@@ -68,9 +70,10 @@ export class App {
 
   async refresh(): Promise<void> {
     try {
-      const [overview, runs] = await Promise.all([this.studio.request('library.overview', {}), this.studio.request('run.list', {})]);
+      const [overview, runs, sweeps] = await Promise.all([this.studio.request('library.overview', {}), this.studio.request('run.list', {}), this.studio.request('sweep.list', {})]);
       this.overview = overview;
       this.runs = runs;
+      this.sweeps = sweeps;
       this.overviewError = null;
     } catch (error) {
       this.overviewError = asTapsError(error);

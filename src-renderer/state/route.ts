@@ -5,6 +5,7 @@ export type Route =
   | { screen: 'new' }
   | { screen: 'training' }
   | { screen: 'run'; id: string }
+  | { screen: 'sweep'; id: string }
   | { screen: 'task'; id: string; tab: string }
   | { screen: 'base'; id: string }
   | { screen: 'compare' }
@@ -20,6 +21,7 @@ export function parseRoute(path: string): Route {
     case 'settings':
       return { screen };
     case 'run':
+    case 'sweep':
     case 'base':
       return id === '' ? { screen: 'library' } : { screen, id };
     case 'task':

@@ -10,6 +10,7 @@ import { library } from './en/library.ts';
 import { result } from './en/result.ts';
 import { settings } from './en/settings.ts';
 import { shell } from './en/shell.ts';
+import { sweeps } from './en/sweeps.ts';
 import { task } from './en/task.ts';
 import { training } from './en/training.ts';
 import { tune } from './en/tune.ts';
@@ -17,4 +18,4 @@ import { welcome } from './en/welcome.ts';
 import { wizard } from './en/wizard.ts';
 import { words } from './en/words.ts';
 
-export const text = { base, charts, compare, exporting, files, frontier, goal, library, result, settings, shell, task, training, tune, welcome, wizard, words };
+export const text = { base, charts, compare, exporting, files, frontier, goal, library, result, settings, shell, sweeps, task, training, tune, welcome, wizard, words };

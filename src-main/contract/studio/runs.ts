@@ -1,5 +1,6 @@
 /** @file Contract: the queue of training runs and what is seen of the one that is going. */
 import { z } from 'zod';
+import type { CompressProgress, Encoding } from '../compression.ts';
 import type { ErrorEnvelope } from '../errors.ts';
 import type { RunRecord } from '../records.ts';
 import type { JobStateName } from '../sweep.ts';
@@ -25,6 +26,21 @@ export interface ClusterRun {
   failure: ErrorEnvelope | null;
 }
 
+/** A smaller form of a run's result, made when it has ended. */
+export interface SmallerView {
+  encoding: Encoding;
+  /** Points of validation accuracy. */
+  tolerance: number;
+  /** `later`: when the run has ended. `open`: the program ended before it was done. `cancelled`: by a person. */
+  state: 'later' | 'waiting' | 'going' | 'done' | 'open' | 'cancelled' | 'failed';
+  /** While it goes; null while pictures are read. */
+  progress: CompressProgress | null;
+  /** Once done. Accuracies on validation pictures, 0..1. */
+  made: { deltaId: string; bytesBefore: number; bytes: number; validationBefore: number; validationAfter: number } | null;
+  /** Of the last attempt. */
+  failure: ErrorEnvelope | null;
+}
+
 /** A run as the queue shows it. */
 export interface RunView {
   id: string;
@@ -47,6 +63,8 @@ export interface RunView {
   deltaId: string | null;
   /** How it went on by itself after memory did not suffice or a GPU was lost, oldest first. Of an ended run in `run.show` only. */
   recoveries: Recovery[];
+  /** What becomes of its result afterwards; null when nothing was asked for. */
+  smaller: SmallerView | null;
   /** The sweep of this machine that it is one of; null for a run of its own. */
   sweepId: string | null;
   /** null for a run of this machine. */
@@ -89,6 +107,9 @@ export const RUN_REQUESTS = {
   'run.continue': request(ONE, answer<{ paused: boolean }>()),
   /** `keepBest`: ends the run with its best epoch so far as a result. Otherwise it stops with a checkpoint and can be resumed. */
   'run.stop': request(z.strictObject({ runId: idSchema, keepBest: z.boolean() }), answer<{ stopping: boolean }>()),
+  /** Makes the smaller form that an ended run asks for and lacks. */
+  'run.shrink': request(ONE, answer<RunView>()),
+  'run.stopShrinking': request(ONE, answer<RunView>()),
   /** `id` of a waiting run, or of anything else that waits with them (a sweep). Position 0 is the next to start. */
   'run.move': request(z.strictObject({ id: idSchema, position: z.number().int().min(0).max(10_000) }), answer<RunView[]>()),
 } as const;

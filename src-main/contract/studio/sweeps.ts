@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { ErrorEnvelope } from '../errors.ts';
 import type { RunRecord } from '../records.ts';
-import { trainConfigSchema, type TrainConfig } from '../training.ts';
+import { trainConfigSchema, type MethodId, type TrainConfig } from '../training.ts';
 import { answer, EMPTY, idSchema, request } from './common.ts';
 import { seedSchema } from './images.ts';
 
@@ -13,8 +13,7 @@ export interface SweepView {
   id: string;
   /** In the order they are learnt. */
   tasks: { id: string; name: string }[];
-  /** Of the first run; what differs between runs is in `seeds` and `settings`. */
-  config: TrainConfig;
+  methods: MethodId[];
   seeds: number[];
   /** How many different settings there are. */
   settings: number;
@@ -43,6 +42,9 @@ export interface SweepRunView {
   runId: string | null;
   /** null before it was begun. */
   status: RunRecord['status'] | null;
+  /** 0..1; null before it is done. */
+  validationAccuracy: number | null;
+  testAccuracy: number | null;
   /** Message of the last attempt; null while waiting, and after success. */
   failure: string | null;
 }

@@ -16,5 +16,7 @@ export const runHandlers: Handlers<keyof typeof RUN_REQUESTS> = {
   'run.pause': ({ session }, { runId }) => ({ paused: session.queue.pause(runId) }),
   'run.continue': ({ session }, { runId }) => ({ paused: session.queue.continue(runId) }),
   'run.stop': async ({ session }, { runId, keepBest }) => ({ stopping: await session.queue.stop(runId, keepBest) }),
+  'run.shrink': ({ session }, { runId }) => session.queue.shrink(runId),
+  'run.stopShrinking': ({ session }, { runId }) => session.queue.stopShrinking(runId),
   'run.move': ({ session }, { id, position }) => session.queue.move(id, position),
 };

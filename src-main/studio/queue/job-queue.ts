@@ -52,8 +52,9 @@ export class JobQueue {
     return position < 0 ? null : position;
   }
 
-  add(job: Job): void {
-    this.#waiting = [...this.#waiting, job];
+  /** @param first before all that waits */
+  add(job: Job, first = false): void {
+    this.#waiting = first ? [job, ...this.#waiting] : [...this.#waiting, job];
     this.#startNext();
     this.#changed([job]);
   }

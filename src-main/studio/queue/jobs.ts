@@ -1,11 +1,13 @@
-/** @file What takes its turn in the queue: a run, a sweep. One piece of work at a time, however many runs go within it. */
+/** @file What takes its turn in the queue: a run, a sweep, making a result smaller. One piece of work at a time, however many runs go within it. */
 import type { ActiveRun } from './active-run.ts';
 
 export type Job =
   /** `id` of the run; `resume`: it goes on from its checkpoint. */
   | { kind: 'run'; id: string; resume: boolean }
   /** `id` of the sweep: all that it still lacks. */
-  | { kind: 'sweep'; id: string };
+  | { kind: 'sweep'; id: string }
+  /** `id` of a run that has ended: its result is made smaller. */
+  | { kind: 'smaller'; id: string };
 
 /** A job whose turn has come. */
 export interface Work {

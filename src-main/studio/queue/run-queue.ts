@@ -11,10 +11,11 @@ import { canResume } from '../../services/train-task.ts';
 import type { StudioEvents } from '../events.ts';
 import { ActiveRun } from './active-run.ts';
 import { ClusterRuns } from './cluster-runs.ts';
-import { forgetFailure } from './failures.ts';
+import { forgetFailure, keepFailure } from './failures.ts';
 import { JobQueue } from './job-queue.ts';
 import type { Job } from './jobs.ts';
 import { RunWork, type RunHost } from './run-work.ts';
+import { smallerKey, SmallerWork } from './smaller-work.ts';
 import { runView, statusOf, type QueueState } from './run-view.ts';
 import { SweepIndex } from './sweep-index.ts';
 
@@ -38,18 +39,19 @@ export class RunQueue {
     this.#isHidden = isHidden;
     this.sweeps = new SweepIndex(library);
     this.jobs = new JobQueue((changed) => {
-      this.#tell(...changed.flatMap((job) => (job.kind === 'run' ? [job.id] : [])));
+      this.#tell(...changed.flatMap((job) => (job.kind === 'sweep' ? [] : [job.id])));
       this.#events.libraryChanged();
     });
     const tell = (runId: string): void => {
       this.#tell(runId);
     };
-    this.host = { library, events, tell, closing: () => this.jobs.closing };
+    this.host = { library, events, tell, shrink: (runId) => { this.jobs.add({ kind: 'smaller', id: runId }, true); }, closing: () => this.jobs.closing };
     this.#cluster = new ClusterRuns(library, events, tell);
     this.jobs.handle('run', (job) => {
       const run = library.runs.get(job.id);
       return new RunWork(job, new ActiveRun(run), run, this.host);
     });
+    this.jobs.handle('smaller', (job) => new SmallerWork(job, this.host));
   }
 
   /** Something is going or waiting here. */
@@ -64,8 +66,9 @@ export class RunQueue {
 
   /** Whether one of the task's runs is going or waiting. */
   hasRunOf(taskId: string): boolean {
-    const waiting = this.jobs.waiting.flatMap((job) => (job.kind === 'run' ? [job.id] : []));
-    return [...this.#cluster.going(), ...waiting, ...this.#active.map(({ id }) => id)].some((id) => this.#library.runs.head(id).taskId === taskId);
+    const { waiting, current } = this.jobs;
+    const jobs = [...waiting, ...(current === null ? [] : [current.job])].flatMap((job) => (job.kind === 'sweep' ? [] : [job.id]));
+    return [...this.#cluster.going(), ...jobs, ...this.#active.map(({ id }) => id)].some((id) => this.#library.runs.head(id).taskId === taskId);
   }
 
   get #active(): readonly ActiveRun[] {
@@ -152,6 +155,28 @@ export class RunQueue {
     if (keepBest && active.hasLearnt) active.control.finish();
     else active.stop();
     return true;
+  }
+
+  /**
+   * Makes the smaller form that an ended run still lacks.
+   * @throws TapsError `usage` when there is nothing to do: it was not asked for, is there, waits or goes, or the run has not ended
+   */
+  shrink(runId: string): RunView {
+    const state = this.view(runId).smaller?.state ?? 'not asked for';
+    if (state !== 'open' && state !== 'failed' && state !== 'cancelled') throw new TapsError('usage', `The smaller form of this run is ${state}.`, 'Make any result smaller on the Frontier tab of its task.');
+    forgetFailure(this.#library, smallerKey(runId));
+    this.jobs.add({ kind: 'smaller', id: runId });
+    return this.view(runId);
+  }
+
+  /** What was learnt stays as it is. @throws TapsError `usage` when it neither waits nor goes */
+  stopShrinking(runId: string): RunView {
+    const { current } = this.jobs;
+    const gone = this.jobs.drop((job) => job.kind === 'smaller' && job.id === runId);
+    if (gone.length > 0) keepFailure(this.#library, smallerKey(runId), new TapsError('cancelled', 'Making the task smaller was cancelled.', 'Start it again when you are ready; nothing was changed.'));
+    else if (current?.job.kind === 'smaller' && current.job.id === runId) current.stop();
+    else throw new TapsError('usage', 'This result is not being made smaller.', 'Look at the run again.');
+    return this.view(runId);
   }
 
   /** @param id of a job that waits @throws TapsError `usage` for one that does not */

@@ -7,6 +7,7 @@ import type { ActiveRun } from './active-run.ts';
 import type { ClusterRuns } from './cluster-runs.ts';
 import { failureOf } from './failures.ts';
 import type { JobQueue } from './job-queue.ts';
+import { smallerView } from './smaller-view.ts';
 import type { SweepIndex } from './sweep-index.ts';
 
 export interface QueueState {
@@ -46,6 +47,7 @@ export function runView(library: Library, run: Omit<RunHead, 'result'>, state: Q
     finishedAt: run.finishedAt,
     deltaId: status === 'done' ? library.deltas.idOfRun(run.id) : null,
     recoveries: [...(going?.recoveries ?? [])],
+    smaller: smallerView(library, run, status, state.jobs),
     sweepId,
     cluster,
   };

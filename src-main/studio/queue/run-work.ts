@@ -18,6 +18,8 @@ export interface RunHost {
   events: StudioEvents;
   /** A run's view has changed. */
   tell: (runId: string) => void;
+  /** Asks for the smaller form of a run's result, before all that waits. */
+  shrink: (runId: string) => void;
   /** The program is closing: stopping is then no wish of a person. */
   closing: () => boolean;
 }
@@ -86,11 +88,13 @@ export class RunWork implements Work {
         task: run.taskId,
         config: run.config,
         ...(this.job.resume ? { resume: run } : { queued: run }),
+        smallerLater: true,
         control: active.control,
         signal: active.signal,
         onDecoded: listener.onDecoded,
         onEvent: listener.onEvent,
       });
+      if (run.config.encoding !== undefined) this.#host.shrink(run.id);
     } catch (error) {
       recordEnd(this.#host, active.id, error);
     } finally {

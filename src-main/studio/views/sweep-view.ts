@@ -14,15 +14,13 @@ export interface SweepState {
   progress: SweepProgress;
 }
 
-/** @param sweep with at least one entry @param position among what waits */
+/** @param position among what waits */
 export function sweepView(library: Library, sweep: SweepRecord, { state, now, progress }: SweepState, position: number | null): SweepView {
-  const [first] = sweep.entries;
-  if (first === undefined) throw new Error(`The sweep ${sweep.id} has no entries.`);
   const unique = <Value>(values: readonly Value[]): Value[] => [...new Set(values)];
   return {
     id: sweep.id,
     tasks: unique(sweep.entries.map(({ taskId }) => taskId)).map((id) => ({ id, name: library.tasks.get(id).name })),
-    config: first.config,
+    methods: unique(sweep.entries.map(({ config }) => config.method)),
     seeds: unique(sweep.entries.map(({ config }) => config.seed)),
     settings: unique(sweep.entries.map(({ setting }) => setting)).length,
     state,
@@ -36,7 +34,11 @@ export function sweepView(library: Library, sweep: SweepRecord, { state, now, pr
 
 export function sweepDetail(library: Library, view: SweepView, sweep: SweepRecord, statusOf: (run: Pick<RunHead, 'id' | 'status'>) => RunHead['status']): SweepDetail {
   const names = new Map(view.tasks.map(({ id, name }) => [id, name]));
-  const runs = sweep.entries.map(({ position, taskId, config, runId, failure }): SweepRunView => ({ position, taskId, taskName: names.get(taskId) ?? '', config, runId, status: runId === null ? null : statusOf(library.runs.head(runId)), failure }));
+  const runs = sweep.entries.map(({ position, taskId, config, runId, failure }): SweepRunView => {
+    const deltaId = runId === null ? null : library.deltas.idOfRun(runId);
+    const { validationAccuracy = null, testAccuracy = null } = deltaId === null ? {} : library.deltas.get(deltaId);
+    return { position, taskId, taskName: names.get(taskId) ?? '', config, runId, status: runId === null ? null : statusOf(library.runs.head(runId)), validationAccuracy, testAccuracy, failure };
+  });
   return { sweep: view, runs, rows: rowsOf(library, sweep) };
 }
 

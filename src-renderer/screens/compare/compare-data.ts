@@ -1,5 +1,5 @@
 /** @file Arithmetic of the Compare screen: which results count, what N tasks cost, what tasks share. Pure. */
-import type { ComparePoint, CompareView } from '../../../src-main/contract/studio/compare.ts';
+import type { ComparePoint, CompareView, RepeatedSetting } from '../../../src-main/contract/studio/compare.ts';
 import type { MethodId } from '../../../src-main/contract/training.ts';
 import { settingWords } from '../../format/setting-words.ts';
 
@@ -126,6 +126,41 @@ function meanOverlap(open: readonly (readonly boolean[])[], columns: number): nu
   return pairs === 0 ? null : sum / pairs;
 }
 
+/** A row of the table: one result, or the results of one setting that differ in their seed. */
+export interface SettingRow {
+  /** What stands for it: the result in use, else the newest. Its figures are means where there are several seeds. */
+  point: ComparePoint;
+  /** By seed; the point alone for a single result. */
+  members: ComparePoint[];
+  repeated: RepeatedSetting | null;
+}
+
+/**
+ * Results with those of one setting taken together, in the order of their first ones. A setting of which some results are not among the
+ * points is left as it is.
+ */
+export function settingRows(points: readonly ComparePoint[], repeated: readonly RepeatedSetting[]): SettingRow[] {
+  const byId = new Map(points.map((point) => [point.deltaId, point]));
+  const settingOf = new Map(repeated.filter(({ deltaIds }) => deltaIds.every((id) => byId.has(id))).flatMap((setting) => setting.deltaIds.map((id) => [id, setting])));
+  const seen = new Set<RepeatedSetting>();
+  return points.flatMap((point): SettingRow[] => {
+    const setting = settingOf.get(point.deltaId);
+    if (setting === undefined) return [{ point, members: [point], repeated: null }];
+    if (seen.has(setting)) return [];
+    seen.add(setting);
+    const members = setting.deltaIds.flatMap((id) => byId.get(id) ?? []);
+    return [{ point: meanPoint(members, setting), members, repeated: setting }];
+  });
+}
+
+function meanPoint(members: readonly ComparePoint[], { test, validation, bytes }: RepeatedSetting): ComparePoint {
+  const [first] = members.toSorted((a, b) => Number(b.isCurrent) - Number(a.isCurrent) || b.createdAt - a.createdAt);
+  if (first === undefined) throw new RangeError('A setting has at least one result.');
+  const mean = (valueOf: (point: ComparePoint) => number): number => members.reduce((sum, point) => sum + valueOf(point), 0) / members.length;
+  const seconds = members.some((point) => point.seconds === null) ? null : mean((point) => point.seconds ?? 0);
+  return { ...first, testAccuracy: test?.mean ?? null, validationAccuracy: validation?.mean ?? null, bytes: bytes.mean, shareOfFullCopy: bytes.mean / first.fullCopyBytes, layersOpen: mean(({ layersOpen }) => layersOpen), parameters: mean(({ parameters }) => parameters), seconds };
+}
+
 export type SortKey = 'taskName' | 'method' | 'testAccuracy' | 'layersOpen' | 'bytes' | 'shareOfFullCopy' | 'seconds' | 'lambda' | 'createdAt';
 
 /** λ that a result was learnt with, of a path that of its level; null where there was none or where it was adapted to a budget. */
@@ -137,8 +172,13 @@ export function lambdaOf({ method, config, pathLevel }: Pick<ComparePoint, 'meth
 
 /** What is not known comes last in both directions. */
 export function sortPoints(points: readonly ComparePoint[], key: SortKey, descending: boolean): ComparePoint[] {
+  return sortRows(points.map((point) => ({ point })), key, descending).map(({ point }) => point);
+}
+
+/** As `sortPoints`, by the points of rows. */
+export function sortRows<Row extends { point: ComparePoint }>(rows: readonly Row[], key: SortKey, descending: boolean): Row[] {
   const valueOf = (point: ComparePoint): number | string | null => (key === 'lambda' ? lambdaOf(point) : point[key]);
-  return points.toSorted((a, b) => {
+  return rows.toSorted(({ point: a }, { point: b }) => {
     const left = valueOf(a);
     const right = valueOf(b);
     if (left === null || right === null) return left === right ? 0 : left === null ? 1 : -1;

@@ -1,15 +1,29 @@
 /** @file Arithmetic of the frontier: what is shown, what is proposed, what the front costs. Pure. */
-import type { ComparePoint } from '../../../src-main/contract/studio/compare.ts';
+import type { ComparePoint, RepeatedSetting } from '../../../src-main/contract/studio/compare.ts';
 import { chooseOnFront, paretoFront, summariseFront } from '../../../src-main/core/pareto.ts';
 
-/** A result with the accuracy that results are chosen by, on validation pictures, 0..1. */
+/**
+ * A result with the accuracy that results are chosen by, on validation pictures, 0..1. Of a setting with several seeds it is the run that
+ * would be used, with the means of all of them: `accuracy`, `testAccuracy`, `bytes` and the share of a copy.
+ */
 export interface Candidate extends ComparePoint {
   accuracy: number;
+  repeated: RepeatedSetting | null;
 }
 
-/** Results that were measured on validation pictures, oldest first. */
-export function candidates(points: readonly ComparePoint[]): Candidate[] {
-  return points.flatMap((point) => (point.validationAccuracy === null ? [] : [{ ...point, accuracy: point.validationAccuracy }])).sort((a, b) => a.createdAt - b.createdAt);
+/** Results that were measured on validation pictures, oldest first; one for each setting that was learnt with several seeds. */
+export function candidates(points: readonly ComparePoint[], repeated: readonly RepeatedSetting[] = []): Candidate[] {
+  const measured = new Map(points.filter(({ validationAccuracy }) => validationAccuracy !== null).map((point) => [point.deltaId, point]));
+  const means = repeated.flatMap((setting): Candidate[] => {
+    const members = setting.deltaIds.flatMap((id) => measured.get(id) ?? []);
+    const [used] = members.toSorted((a, b) => Number(b.isCurrent) - Number(a.isCurrent) || (b.validationAccuracy ?? 0) - (a.validationAccuracy ?? 0) || a.bytes - b.bytes);
+    if (used === undefined || setting.validation === null || members.length < setting.deltaIds.length) return [];
+    const bytes = setting.bytes.mean;
+    return [{ ...used, accuracy: setting.validation.mean, testAccuracy: setting.test?.mean ?? null, bytes, shareOfFullCopy: bytes / used.fullCopyBytes, repeated: setting }];
+  });
+  const taken = new Set(means.flatMap((candidate) => candidate.repeated?.deltaIds ?? []));
+  const single = [...measured.values()].flatMap((point): Candidate[] => (taken.has(point.deltaId) || point.validationAccuracy === null ? [] : [{ ...point, accuracy: point.validationAccuracy, repeated: null }]));
+  return [...single, ...means].sort((a, b) => a.createdAt - b.createdAt);
 }
 
 /** Place of the slider: 0 the smallest, 100 the most accurate. */

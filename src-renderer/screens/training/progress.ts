@@ -1,5 +1,6 @@
 /** @file How far a run is. Pure. */
 import type { RunView } from '../../../src-main/contract/studio/runs.ts';
+import type { SweepView } from '../../../src-main/contract/studio/sweeps.ts';
 
 /** 0..1; null while that is unknown (loading, compiling). */
 export function shareOf({ stage, progress, decoded }: Pick<RunView, 'stage' | 'progress' | 'decoded'>): number | null {
@@ -12,4 +13,21 @@ export function shareOf({ stage, progress, decoded }: Pick<RunView, 'stage' | 'p
 export function stateOfLevel({ from, to }: { from: number; to: number }, epochsDone: number, ended: boolean): 'waiting' | 'now' | 'done' {
   if (epochsDone >= to) return 'done';
   return epochsDone >= from && !ended ? 'now' : 'waiting';
+}
+
+/** How far a sweep is, 0..1: runs that are done, and the parts of those that are going. */
+export function shareOfSweep({ done, total }: Pick<SweepView, 'done' | 'total'>, now: readonly Pick<RunView, 'stage' | 'progress' | 'decoded'>[]): number {
+  const begun = now.reduce((sum, run) => sum + (run.stage === 'decoding' ? 0 : (shareOf(run) ?? 0)), 0);
+  return total === 0 ? 0 : Math.min(1, (done + begun) / total);
+}
+
+/** One thing that waits for its turn. */
+export type Waiting = { kind: 'run'; position: number; run: RunView } | { kind: 'sweep'; position: number; sweep: SweepView };
+
+/** All that waits here, next first. */
+export function waitingOf(runs: readonly RunView[], sweeps: readonly SweepView[]): Waiting[] {
+  return [
+    ...runs.flatMap((run): Waiting[] => (run.status === 'queued' && run.position !== null ? [{ kind: 'run', position: run.position, run }] : [])),
+    ...sweeps.flatMap((sweep): Waiting[] => (sweep.position === null ? [] : [{ kind: 'sweep', position: sweep.position, sweep }])),
+  ].sort((a, b) => a.position - b.position);
 }

@@ -11,6 +11,7 @@ export const charts = {
   bytesAxis: 'bytes stored for the task (logarithmic)',
   front: 'Pareto front: nothing is both smaller and more accurate',
   fronts: 'Pareto fronts, one per task: nothing is both smaller and more accurate',
+  errorBars: 'mean over seeds, 95 % interval',
   inUse: 'in use',
   onFront: 'on the Pareto front',
   point: (name: string, method: string, facts: string): string => (name === method ? `${name}: ${facts}` : `${name}, ${method}: ${facts}`),

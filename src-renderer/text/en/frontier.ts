@@ -15,7 +15,7 @@ const encodings: Record<Encoding, string> = {
 
 export const frontier = {
   scatterTitle: 'Accuracy against bytes',
-  scatterHint: 'Every stored result of this task. Accuracy is that on validation pictures: the test is only for looking.',
+  scatterHint: 'Every stored result of this task, several seeds of one setting as their mean. Accuracy is that on validation pictures: the test is only for looking.',
   accuracyAxis: 'validation accuracy',
   validation: (accuracy: string): string => `${accuracy} on validation`,
   test: (accuracy: string): string => `${accuracy} on the test`,
@@ -40,6 +40,7 @@ export const frontier = {
   preference: 'Preference',
   smaller: 'smaller',
   moreAccurate: 'more accurate',
+  meansOf: (seeds: string, used: number): string => `Means over the seeds ${seeds}, ± half the 95 % interval. Seed ${String(used)}, the best of them on validation or the one in use, is what is used.`,
   proposal: 'Proposed',
   picked: 'Picked in the chart',
   use: 'Use this one',

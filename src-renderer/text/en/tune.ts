@@ -21,6 +21,11 @@ export const tune = {
   epochsHint: 'Passes over the training pictures.',
   learningRate: 'Learning rate',
   learningRateHint: 'Falls to zero along a cosine.',
+  smaller: {
+    afterwards: 'Make it smaller afterwards',
+    hint: 'When the run has ended, its result is also stored in the fewest bytes that lose at most so much. That one is then shown; what was learnt stays beside it.',
+    form: (form: string): string => `Every layer is stored as: ${form}.`,
+  },
   advanced: 'Advanced settings',
   batchSize: 'Batch size',
   batchSizeHint: 'Pictures per step. Smaller needs less memory.',
