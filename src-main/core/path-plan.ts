@@ -5,8 +5,8 @@ import type { TrainConfig } from '../contract/training.ts';
 
 /** Passes of a path for one pass of a single run. */
 export const PATH_COST = 1.5;
-/** Part of the passes in which the layers of every level are found. */
-const SEARCH_SHARE = 1 / 3;
+/** Part of the passes in which the layers of every level are found; what it leaves goes to the first level, on which all others stand. */
+const SEARCH_SHARE = 2 / 9;
 
 /** How the epochs of a path are divided: a search, then the levels from the strongest λ to the weakest. */
 export interface PathEpochs {

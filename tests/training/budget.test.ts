@@ -175,7 +175,7 @@ describe('path', () => {
         assert.equal(inOrder.at(-1)?.to, total);
       }),
     );
-    assert.deepEqual(pathEpochs(18, 8), { search: 9, first: 4, perLevel: 2, total: 27 });
+    assert.deepEqual(pathEpochs(18, 8), { search: 6, first: 7, perLevel: 2, total: 27 });
   });
 
   /** Runs every step; returns what `restart` was asked for, by step. */

@@ -4,7 +4,7 @@ import type { SweepPlan } from '../../services/sweep-plan.ts';
 /** λ of the single runs: many layers, a few, none. */
 export const LAMBDAS: readonly number[] = [0.3, 1, 3];
 /** A path's search is shorter than a run: the same λ closes other layers there. */
-export const PATH_LAMBDAS: readonly number[] = [0.05, 0.1, 0.2, 0.4, 0.7, 1.2, 2, 4];
+export const PATH_LAMBDAS: readonly number[] = [0.08, 0.15, 0.3, 0.6, 1, 1.8, 3, 6];
 /** Of a full copy: room for a few layers of the embedded base. */
 const BUDGET_SHARE = 0.25;
 /** Points of validation accuracy that the automatic form may cost. */
