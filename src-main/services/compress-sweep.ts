@@ -12,19 +12,25 @@ export interface CompressSweepOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** What was made smaller of the sweeps' results so far, in the order of their entries. */
+export function compressedOf(library: Library, sweepIds: readonly string[]): DeltaRecord[] {
+  return sweepIds.flatMap((id) => library.sweeps.get(id).entries).flatMap(({ taskId, runId }) => {
+    const own = new Set(runId === null ? [] : library.deltas.listOfRun(runId).map((delta) => delta.id));
+    return library.deltas.list(taskId).filter(({ derivedFrom }) => derivedFrom !== null && own.has(derivedFrom));
+  });
+}
+
 /**
  * Levels of a path are left as they are: each would take as long as a run of its own.
- * @returns the smaller results, in the order of the sweep's entries
+ * What is there afterwards: `compressedOf`.
  * @throws TapsError `cancelled` (what is done is kept, call again to go on), and as `compressTask`
  */
-export async function compressSweep(library: Library, sweepId: string, { tolerance, onResult, onProgress, signal }: CompressSweepOptions): Promise<DeltaRecord[]> {
-  const made: DeltaRecord[] = [];
+export async function compressSweep(library: Library, sweepId: string, { tolerance, onResult, onProgress, signal }: CompressSweepOptions): Promise<void> {
   for (const { taskId, setting, runId, config } of library.sweeps.get(sweepId).entries) {
     const id = runId === null ? null : library.deltas.idOfRun(runId);
     if (id === null || config.path !== undefined || (config.method !== 'taps' && config.method !== 'full-fine-tuning')) continue;
-    const earlier = library.deltas.list(taskId).find(({ derivedFrom }) => derivedFrom === id);
-    if (earlier === undefined) onResult?.(library.tasks.get(taskId).name, setting, config.seed);
-    made.push(earlier ?? (await compressTask(library, { task: taskId, method: null, deltaId: id, encoding: 'auto', tolerance, engine: config.engine, threads: config.threads, onProgress, signal })).delta);
+    if (library.deltas.list(taskId).some(({ derivedFrom }) => derivedFrom === id)) continue;
+    onResult?.(library.tasks.get(taskId).name, setting, config.seed);
+    await compressTask(library, { task: taskId, method: null, deltaId: id, encoding: 'auto', tolerance, engine: config.engine, threads: config.threads, onProgress, signal });
   }
-  return made;
 }

@@ -4,7 +4,6 @@ import { Command, Option } from 'commander';
 import type { Budget } from '../../contract/budget.ts';
 import { toleranceSchema } from '../../contract/compression.ts';
 import { TapsError } from '../../contract/errors.ts';
-import type { DeltaRecord } from '../../contract/records.ts';
 import type { MethodId } from '../../contract/training.ts';
 import { compressSweep } from '../../services/compress-sweep.ts';
 import { openLibrary, openLibraryForReading, type Library } from '../../services/open-library.ts';
@@ -120,20 +119,19 @@ async function reportOnly(context: CommandContext, ids: readonly string[], optio
 
 async function report(context: CommandContext, library: Library, ids: readonly string[], { compress, out }: Options): Promise<void> {
   const { terminal, signal } = context;
-  const smaller: DeltaRecord[] = [];
   if (compress !== undefined) {
     for (const id of ids) {
-      smaller.push(...(await compressSweep(library, id, {
+      await compressSweep(library, id, {
         tolerance: compress,
         onResult: (task, setting, seed) => { terminal.note(`Making smaller: ${task} ${setting}, seed ${String(seed)}`); },
         onProgress: (progress) => { showCompression(terminal, progress); },
         signal,
-      })));
+      });
     }
   }
   if (out !== undefined) {
     const titles = ids.map((id) => library.sweeps.get(id).title);
-    await writeReport(library, ids, { file: resolve(out), title: 'Results', about: `${titles.join('; ')}.`, commands: [`taps sweep --report ${ids.join(',')}${compress === undefined ? '' : ` --compress ${String(compress)}`} --out ${out}`], compressed: smaller, seconds: 0 });
+    await writeReport(library, ids, { file: resolve(out), title: 'Results', about: `${titles.join('; ')}.`, commands: [`taps sweep --report ${ids.join(',')}${compress === undefined ? '' : ` --compress ${String(compress)}`} --out ${out}`], seconds: 0 });
     terminal.note(`Wrote ${resolve(out)}`);
   }
   printReport(context, library, ids);

@@ -62,7 +62,7 @@ async function makeTable(context: CommandContext, options: Options): Promise<voi
   context.terminal.note(`Library: ${folder}`);
   using library = openLibrary(folder, { create: true });
   const { sweepId, seeds } = await learnAll(context, library, options);
-  const compressed = await compressSweep(library, sweepId, {
+  await compressSweep(library, sweepId, {
     tolerance: TOLERANCE,
     onResult: (task, setting) => {
       context.terminal.note(`Compressing ${task} ${setting}`);
@@ -75,7 +75,6 @@ async function makeTable(context: CommandContext, options: Options): Promise<voi
     title: 'The quick table',
     about: 'The embedded base (a small residual network trained on CIFAR-10) on its sample tasks.',
     commands: [`npm run results:small -- --seeds ${seeds.join(',')} --epochs ${String(options.epochs)}`],
-    compressed,
     seconds: (performance.now() - started) / 1000,
   });
   context.terminal.result(`Wrote ${file}`, { out: file, points });

@@ -1,7 +1,7 @@
 /** @file From sweeps to a document with a chart per task, written beside each other. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
-import type { DeltaRecord } from '../../contract/records.ts';
+import { compressedOf } from '../../services/compress-sweep.ts';
 import type { Library } from '../../services/open-library.ts';
 import { resultsDocument } from './markdown.ts';
 import { pointsOf, type ResultPoint } from './points.ts';
@@ -15,15 +15,13 @@ export interface ReportOptions {
   about: string;
   /** To type, for the same table. */
   commands: readonly string[];
-  /** Results that were made smaller. */
-  compressed: readonly DeltaRecord[];
   /** What it took in all; at least the time of the runs is said. */
   seconds: number;
 }
 
 /** @returns the points, for a document of the caller's own @throws what writing a file throws */
-export async function writeReport(library: Library, sweepIds: readonly string[], { file, title, about, commands, compressed, seconds }: ReportOptions): Promise<ResultPoint[]> {
-  const points = pointsOf(library, sweepIds, compressed);
+export async function writeReport(library: Library, sweepIds: readonly string[], { file, title, about, commands, seconds }: ReportOptions): Promise<ResultPoint[]> {
+  const points = pointsOf(library, sweepIds, compressedOf(library, sweepIds));
   const tasks = [...new Set(points.map(({ task }) => task))];
   const entries = sweepIds.flatMap((id) => library.sweeps.get(id).entries);
   const runs = entries.flatMap(({ runId }) => (runId === null ? [] : (library.runs.get(runId).result ?? [])));
