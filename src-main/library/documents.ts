@@ -18,6 +18,11 @@ export class Documents {
     return row === undefined ? null : fromJson<unknown>(row.value, 'documents.value');
   }
 
+  /** In order. @param prefix of the keys */
+  keys(prefix: string): string[] {
+    return this.#context.reader.all<{ key: string }>('SELECT key FROM documents WHERE substr(key, 1, length(@prefix)) = @prefix ORDER BY key', { prefix }).map(({ key }) => key);
+  }
+
   /** @param key 1..200 characters @param value survives JSON */
   set(key: string, value: object | string | number | boolean | null): void {
     this.#context.writer.run('INSERT OR REPLACE INTO documents (key, value, updated_at) VALUES (?, ?, ?)', key, JSON.stringify(value), Date.now());

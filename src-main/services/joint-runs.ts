@@ -18,7 +18,8 @@ const runSchema = z.strictObject({
 });
 
 /** Documents have keys of limited length; a name may be as long. */
-const keyOf = (name: string): string => `joint/${name}`.slice(0, 200);
+const PREFIX = 'joint/';
+const keyOf = (name: string): string => `${PREFIX}${name}`.slice(0, 200);
 
 export function folderOfJointRun(library: Library, { id }: Pick<JointRun, 'id'>): string {
   return join(library.folder, 'joint', id);
@@ -31,6 +32,17 @@ export function findJointRun(library: Library, name: string): JointRun | null {
   const parsed = runSchema.safeParse(stored);
   if (!parsed.success) throw new TapsError('library-damaged', `What the library remembers of the joint run ${JSON.stringify(name)} cannot be read.`, `Discard it: taps joint ${name} --discard.`, { cause: parsed.error });
   return parsed.data;
+}
+
+/** Those that can be read, newest first; what another version of the program wrote is left out. */
+export function listJointRuns(library: Library): JointRun[] {
+  return library.documents
+    .keys(PREFIX)
+    .flatMap((key) => {
+      const parsed = runSchema.safeParse(library.documents.get(key));
+      return parsed.success ? [parsed.data] : [];
+    })
+    .sort((a, b) => b.startedAt - a.startedAt);
 }
 
 /** @throws TapsError `not-found` */

@@ -2,7 +2,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import type { JointConfig, JointResult } from '../contract/joint.ts';
 import type { QuarantinedImage } from '../contract/dataset.ts';
-import type { BaseRecord } from '../contract/records.ts';
+import type { BaseRecord, RunRecord } from '../contract/records.ts';
 import type { TrainerEvent } from '../contract/trainer-protocol.ts';
 import { requireSpace } from '../platform/require-space.ts';
 import { TrainerClient } from '../supervisor/trainer-client.ts';
@@ -11,6 +11,7 @@ import { ensureTask, storeBase, storedBase, storedOutcome, storeExactTasks, type
 import { addJointRun, folderOfJointRun, forgetJointRun, getJointRun } from './joint-runs.ts';
 import type { CountProgress, Library } from './open-library.ts';
 import { prepareDataset } from './prepare-images.ts';
+import type { TrainControl } from './train-control.ts';
 import { canResume, trainTask } from './train-task.ts';
 
 export interface JointTrainingOptions {
@@ -21,6 +22,11 @@ export interface JointTrainingOptions {
   onRun?: ((run: JointRun) => void) | undefined;
   /** Of the joint stage. */
   onEvent?: ((event: TrainerEvent) => void) | undefined;
+  /** For pausing: asked for before each trainer, that of the joint stage and those of the tasks. */
+  controlOf?: (() => TrainControl) | undefined;
+  /** Of the second stage of `two-stage`: a task's run begins, and ends with a result (null) or without. */
+  onTaskRun?: ((run: RunRecord) => void) | undefined;
+  onTaskEnd?: ((error: unknown) => void) | undefined;
   /** Of the second stage of `two-stage`, task by task. */
   onTaskEvent?: ((taskName: string, event: TrainerEvent) => void) | undefined;
   onUnreadable?: ((taskName: string, images: QuarantinedImage[]) => void) | undefined;
@@ -49,10 +55,18 @@ export interface JointTrainingOutcome {
  * cannot fit; `cancelled` and others of a run, which can then be resumed
  */
 export async function startJointTraining(library: Library, options: NewJointRun): Promise<JointTrainingOutcome> {
-  const config = checkJointConfig(options.config);
-  const inputs = jointInputs(library, options.tasks);
-  requireFreeNames(library, options.name, inputs.tasks);
-  return goOn(library, addJointRun(library, options.name, inputs, config), options, false);
+  return goOn(library, rememberJointTraining(library, options), options, false);
+}
+
+/**
+ * Checks and remembers a joint run without beginning it; `resumeJointTraining` does what is to be done.
+ * @throws TapsError as `startJointTraining` before anything is recorded
+ */
+export function rememberJointTraining(library: Library, { name, tasks, config }: Pick<NewJointRun, 'name' | 'tasks' | 'config'>): JointRun {
+  const checked = checkJointConfig(config);
+  const inputs = jointInputs(library, tasks);
+  requireFreeNames(library, name, inputs.tasks);
+  return addJointRun(library, name, inputs, checked);
 }
 
 /** @throws TapsError `not-found` when there is no unfinished run of that name; as `startJointTraining` */
@@ -95,11 +109,14 @@ async function learnTogether(library: Library, run: JointRun, options: JointTrai
     requireSpace(library.folder, bytesOfRun(base, run), `Joint training of ${String(tasks.length)} tasks`);
     await mkdir(folder, { recursive: true });
     options.onRun?.(run);
+    const control = options.controlOf?.();
     const trainer = new TrainerClient();
     try {
-      const done = await trainer.joint({ runFolder: folder, base: library.bases.files(base), config: run.config, tasks, preprocessing: base.preprocessing, resume }, (event) => options.onEvent?.(event), signal);
-      return done.result;
+      const learning = trainer.joint({ runFolder: folder, base: library.bases.files(base), config: run.config, tasks, preprocessing: base.preprocessing, resume }, (event) => options.onEvent?.(event), signal);
+      control?.attach(trainer);
+      return (await learning).result;
     } finally {
+      control?.detach();
       await trainer.stop();
     }
   } catch (error) {
@@ -131,14 +148,26 @@ async function learnApart(library: Library, run: JointRun, base: BaseRecord, opt
       continue;
     }
     const unfinished = library.runs.latestResumable(task.id, 'taps');
-    const { quarantined, ...outcome } = await trainTask(library, {
+    const learning = trainTask(library, {
       task: task.id,
       config: run.config.train,
       resume: unfinished !== null && canResume(unfinished) ? unfinished : undefined,
       onDecoded: options.onDecoded,
+      control: options.controlOf?.(),
+      onRun: options.onTaskRun,
       onEvent: (event) => options.onTaskEvent?.(task.name, event),
       signal: options.signal,
     });
+    const { quarantined, ...outcome } = await learning.then(
+      (learnt) => {
+        options.onTaskEnd?.(null);
+        return learnt;
+      },
+      (error: unknown) => {
+        options.onTaskEnd?.(error);
+        throw error;
+      },
+    );
     if (quarantined.length > 0) options.onUnreadable?.(task.name, quarantined);
     outcomes.push(outcome);
   }

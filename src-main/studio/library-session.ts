@@ -9,6 +9,7 @@ import { PredictorHost } from '../services/predictor-host.ts';
 import { StudioDatasets } from './datasets.ts';
 import { hasDraft } from './drafts.ts';
 import type { StudioEvents } from './events.ts';
+import { JointQueue } from './queue/joint-queue.ts';
 import { RunQueue } from './queue/run-queue.ts';
 import { SweepQueue } from './queue/sweep-queue.ts';
 import { Removals } from './removals.ts';
@@ -18,6 +19,7 @@ export class LibrarySession {
   readonly datasets: StudioDatasets;
   readonly queue: RunQueue;
   readonly sweeps: SweepQueue;
+  readonly joint: JointQueue;
   readonly removals: Removals;
   readonly pictures: PictureFiles;
   /** For trying tasks: the network stays loaded between questions. */
@@ -31,6 +33,7 @@ export class LibrarySession {
     this.removals = new Removals(this.library, events);
     this.queue = new RunQueue(this.library, events, ({ id, taskId }) => this.removals.isHidden('run', id) || this.removals.isHidden('task', taskId));
     this.sweeps = new SweepQueue(this.queue, (sweepId) => this.removals.isHidden('sweep', sweepId));
+    this.joint = new JointQueue(this.queue, (jointId) => this.removals.isHidden('joint', jointId));
   }
 
   /** By name. */

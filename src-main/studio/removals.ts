@@ -1,9 +1,10 @@
 /** @file Removal that can be taken back: hidden at once, carried out a little later or when the library closes. */
 import { randomBytes } from 'node:crypto';
+import { forgetJointRun, listJointRuns } from '../services/joint-runs.ts';
 import type { Library } from '../services/open-library.ts';
 import type { StudioEvents } from './events.ts';
 
-export type RemovalKind = 'base' | 'task' | 'run' | 'sweep';
+export type RemovalKind = 'base' | 'task' | 'run' | 'sweep' | 'joint';
 
 export const UNDO_MS = 10_000;
 
@@ -102,7 +103,8 @@ export class Removals {
     if (kind === 'base') this.#library.bases.remove(itemId);
     else if (kind === 'task') await this.#library.tasks.remove(itemId);
     else if (kind === 'run') await this.#library.runs.remove(itemId);
-    else this.#library.sweeps.remove(itemId);
+    else if (kind === 'sweep') this.#library.sweeps.remove(itemId);
+    else await forgetJointRun(this.#library, listJointRuns(this.#library).find(({ id }) => id === itemId)?.name ?? '');
   }
 
   /** Frees a name that a hidden base or task still holds. */

@@ -27,7 +27,7 @@ function checkedName(session: LibrarySession, kind: RemovalKind, id: string): st
     }
     case 'task': {
       const task = session.task(id);
-      if (session.queue.hasRunOf(task.id) || session.sweeps.hasTask(task.id)) throw new TapsError('usage', `A run of task ${JSON.stringify(task.name)} is going or waiting.`, 'Stop it first.');
+      if (session.queue.hasRunOf(task.id) || session.sweeps.hasTask(task.id) || session.joint.hasTask(task.id)) throw new TapsError('usage', `A run of task ${JSON.stringify(task.name)} is going or waiting.`, 'Stop it first.');
       return task.name;
     }
     case 'run': {
@@ -36,6 +36,12 @@ function checkedName(session: LibrarySession, kind: RemovalKind, id: string): st
       if (status === 'queued' || status === 'running' || status === 'paused') throw new TapsError('usage', `The run of ${JSON.stringify(taskName)} is ${status}.`, 'Stop it first.');
       if (smaller?.state === 'waiting' || smaller?.state === 'going') throw new TapsError('usage', `The result of ${JSON.stringify(taskName)} is being made smaller.`, 'Wait for it, or cancel it.');
       return taskName;
+    }
+    case 'joint': {
+      const { name } = session.joint.unfinished(id);
+      const { state } = session.joint.view(id);
+      if (state !== 'unfinished') throw new TapsError('usage', `The joint run ${JSON.stringify(name)} is ${state}.`, 'Stop it first.');
+      return name;
     }
     case 'sweep': {
       const { sweep } = session.sweeps.show(id);

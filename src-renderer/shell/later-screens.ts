@@ -3,10 +3,12 @@
 export const laterScreens = {
   base: () => import('../screens/base/base-screen.svelte'),
   compare: () => import('../screens/compare/compare-screen.svelte'),
+  joint: () => import('../screens/joint/joint-screen.svelte'),
   run: () => import('../screens/training/run-screen.svelte'),
   settings: () => import('../screens/settings/settings-screen.svelte'),
   sweep: () => import('../screens/training/sweep-screen.svelte'),
   task: () => import('../screens/task/task-screen.svelte'),
+  together: () => import('../screens/joint/joint-form-screen.svelte'),
   training: () => import('../screens/training/training-screen.svelte'),
   wizard: () => import('../screens/wizard/wizard-screen.svelte'),
 } as const;

@@ -5,6 +5,7 @@ import type { AppState, FilePurpose, Settings } from '../../src-main/contract/st
 import type { Grant } from '../../src-main/contract/studio/common.ts';
 import type { LibraryOverview } from '../../src-main/contract/studio/library.ts';
 import type { RunView } from '../../src-main/contract/studio/runs.ts';
+import type { JointView } from '../../src-main/contract/studio/joint.ts';
 import type { SweepView } from '../../src-main/contract/studio/sweeps.ts';
 import type { StudioClient } from '../client/studio.ts';
 import type { DroppedFiles } from '../client/transport.ts';
@@ -42,6 +43,7 @@ export class App {
   overviewError = $state.raw<TapsError | null>(null);
   runs = $state.raw<readonly RunView[]>([]);
   sweeps = $state.raw<readonly SweepView[]>([]);
+  joints = $state.raw<readonly JointView[]>([]);
   readonly activeRuns = $derived(this.runs.filter(({ status }) => ACTIVE.includes(status)));
 
   constructor(studio: StudioClient) {
@@ -55,6 +57,7 @@ export class App {
       if (this.about !== null) this.about = { ...this.about, settings };
     });
     studio.on('run.changed', (run) => this.#noteRun(run));
+    studio.on('joint.changed', (joint) => (this.joints = this.joints.map((other) => (other.id === joint.id ? joint : other))));
   }
 
   async start(): Promise<void> {
@@ -70,10 +73,11 @@ export class App {
 
   async refresh(): Promise<void> {
     try {
-      const [overview, runs, sweeps] = await Promise.all([this.studio.request('library.overview', {}), this.studio.request('run.list', {}), this.studio.request('sweep.list', {})]);
+      const [overview, runs, sweeps, joints] = await Promise.all([this.studio.request('library.overview', {}), this.studio.request('run.list', {}), this.studio.request('sweep.list', {}), this.studio.request('joint.list', {})]);
       this.overview = overview;
       this.runs = runs;
       this.sweeps = sweeps;
+      this.joints = joints;
       this.overviewError = null;
     } catch (error) {
       this.overviewError = asTapsError(error);
@@ -135,7 +139,7 @@ export class App {
   }
 
   /** Hides it at once; the message offers to bring it back. */
-  async remove(kind: 'base' | 'task' | 'run' | 'sweep', id: string): Promise<void> {
+  async remove(kind: 'base' | 'task' | 'run' | 'sweep' | 'joint', id: string): Promise<void> {
     const removal = await this.attempt(() => this.studio.request('removal.start', { kind, id }));
     if (removal === undefined) return;
     const undo = (): void => {

@@ -6,6 +6,8 @@ export type Route =
   | { screen: 'training' }
   | { screen: 'run'; id: string }
   | { screen: 'sweep'; id: string }
+  | { screen: 'together' }
+  | { screen: 'joint'; id: string }
   | { screen: 'task'; id: string; tab: string }
   | { screen: 'base'; id: string }
   | { screen: 'compare' }
@@ -16,12 +18,14 @@ export function parseRoute(path: string): Route {
   const [screen = '', id = '', tab = ''] = path.replace(/^\/+/, '').split('/');
   switch (screen) {
     case 'new':
+    case 'together':
     case 'training':
     case 'compare':
     case 'settings':
       return { screen };
     case 'run':
     case 'sweep':
+    case 'joint':
     case 'base':
       return id === '' ? { screen: 'library' } : { screen, id };
     case 'task':

@@ -6,6 +6,7 @@ import { exporting } from './en/exporting.ts';
 import { files } from './en/files.ts';
 import { frontier } from './en/frontier.ts';
 import { goal } from './en/goal.ts';
+import { joint } from './en/joint.ts';
 import { library } from './en/library.ts';
 import { result } from './en/result.ts';
 import { settings } from './en/settings.ts';
@@ -18,4 +19,4 @@ import { welcome } from './en/welcome.ts';
 import { wizard } from './en/wizard.ts';
 import { words } from './en/words.ts';
 
-export const text = { base, charts, compare, exporting, files, frontier, goal, library, result, settings, shell, sweeps, task, training, tune, welcome, wizard, words };
+export const text = { base, charts, compare, exporting, files, frontier, goal, joint, library, result, settings, shell, sweeps, task, training, tune, welcome, wizard, words };

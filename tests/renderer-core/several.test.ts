@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { ComparePoint, RepeatedSetting } from '../../src-main/contract/studio/compare.ts';
+import type { JointView } from '../../src-main/contract/studio/joint.ts';
 import type { RunView } from '../../src-main/contract/studio/runs.ts';
 import type { SweepView } from '../../src-main/contract/studio/sweeps.ts';
 import { trainConfigSchema } from '../../src-main/contract/training.ts';
@@ -71,6 +72,6 @@ test('error bars end where a chart does; intervals in words', () => {
 test('what waits stands in one order; a sweep is as far as its runs are', () => {
   const run = { id: 'a', status: 'queued', position: 1 } as RunView;
   const sweep = { id: 'b', position: 0 } as SweepView;
-  assert.deepEqual(waitingOf([run], [sweep, { ...sweep, position: null }]).map(({ kind }) => kind), ['sweep', 'run']);
+  assert.deepEqual(waitingOf([run], [sweep, { ...sweep, position: null }], [{ id: 'c', position: 2 } as JointView]).map(({ kind }) => kind), ['sweep', 'run', 'joint']);
   assert.equal(shareOfSweep({ done: 1, total: 4 }, [{ stage: 'training', decoded: null, progress: { step: 1, steps: 2 } as NonNullable<RunView['progress']> }]), 0.375);
 });

@@ -8,6 +8,7 @@ import { APP_REQUESTS } from './app.ts';
 import { COMPARE_REQUESTS } from './compare.ts';
 import { EXPORT_REQUESTS } from './export.ts';
 import { IMAGES_REQUESTS } from './images.ts';
+import { JOINT_REQUESTS } from './joint.ts';
 import { LIBRARY_REQUESTS } from './library.ts';
 import { RESULT_REQUESTS } from './results.ts';
 import { RUN_REQUESTS } from './runs.ts';
@@ -19,6 +20,7 @@ export const STUDIO_REQUESTS = {
   ...IMAGES_REQUESTS,
   ...RUN_REQUESTS,
   ...SWEEP_REQUESTS,
+  ...JOINT_REQUESTS,
   ...RESULT_REQUESTS,
   ...COMPARE_REQUESTS,
   ...EXPORT_REQUESTS,

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { EpochMetrics } from '../training.ts';
 import type { LibraryStatus, Settings } from './app.ts';
 import { answer, type Grant } from './common.ts';
+import type { JointView } from './joint.ts';
 import type { RunView } from './runs.ts';
 
 export const MENU_COMMANDS = ['new-task', 'import-base', 'import-task', 'import-task-folder', 'go-library', 'go-training', 'go-compare', 'go-settings', 'find', 'shortcuts'] as const;
@@ -15,6 +16,8 @@ export const STUDIO_EVENTS = {
   'settings.changed': answer<Settings>(),
   /** State or progress of one run; at most a few times a second. */
   'run.changed': answer<RunView>(),
+  /** State or progress of joint training; at most a few times a second. */
+  'joint.changed': answer<JointView>(),
   'run.epoch': answer<{ runId: string; metrics: EpochMetrics }>(),
   /** `label`: what is being done, in words. `total` 0 when unknown. */
   'operation.progress': answer<{ operationId: string; label: string; done: number; total: number }>(),

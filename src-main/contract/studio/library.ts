@@ -130,8 +130,8 @@ export const LIBRARY_REQUESTS = {
     z.strictObject({ id: idSchema, name: nameSchema.optional(), tags: tagsSchema.optional(), notes: notesSchema.optional(), currentDeltaId: idSchema.optional() }),
     answer<TaskCard>(),
   ),
-  /** Runs and results of a sweep stay. Hidden at once, removed for good after `undoMs`. `removal.undo` brings it back until then. */
-  'removal.start': request(z.strictObject({ kind: z.enum(['base', 'task', 'run', 'sweep']), id: idSchema }), answer<{ removalId: string; undoMs: number; name: string }>()),
+  /** Runs and results of a sweep stay; of unfinished joint training bases and tasks that it has stored. Hidden at once, removed for good after `undoMs`. `removal.undo` brings it back until then. */
+  'removal.start': request(z.strictObject({ kind: z.enum(['base', 'task', 'run', 'sweep', 'joint']), id: idSchema }), answer<{ removalId: string; undoMs: number; name: string }>()),
   'removal.undo': request(z.strictObject({ removalId: idSchema }), answer<{ restored: boolean }>()),
   /** Writes the task into the granted folder: as one file (.taps) or as an adapter folder. */
   'task.pack': request(z.strictObject({ id: idSchema, deltaId: idSchema.optional(), folder: tokenSchema.nullable(), form: z.enum(['file', 'folder']).default('file') }), answer<{ displayPath: string; bytes: number; exportId: string }>()),

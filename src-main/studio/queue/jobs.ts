@@ -1,4 +1,4 @@
-/** @file What takes its turn in the queue: a run, a sweep, making a result smaller. One piece of work at a time, however many runs go within it. */
+/** @file What takes its turn in the queue: a run, a sweep, joint training, making a result smaller. One piece of work at a time, however many runs go within it. */
 import type { ActiveRun } from './active-run.ts';
 
 export type Job =
@@ -6,6 +6,8 @@ export type Job =
   | { kind: 'run'; id: string; resume: boolean }
   /** `id` of the sweep: all that it still lacks. */
   | { kind: 'sweep'; id: string }
+  /** `id` of the joint run. */
+  | { kind: 'joint'; id: string }
   /** `id` of a run that has ended: its result is made smaller. */
   | { kind: 'smaller'; id: string };
 

@@ -39,7 +39,7 @@ export class RunQueue {
     this.#isHidden = isHidden;
     this.sweeps = new SweepIndex(library);
     this.jobs = new JobQueue((changed) => {
-      this.#tell(...changed.flatMap((job) => (job.kind === 'sweep' ? [] : [job.id])));
+      this.#tell(...changed.flatMap((job) => (job.kind === 'run' || job.kind === 'smaller' ? [job.id] : [])));
       this.#events.libraryChanged();
     });
     const tell = (runId: string): void => {
@@ -67,7 +67,7 @@ export class RunQueue {
   /** Whether one of the task's runs is going or waiting. */
   hasRunOf(taskId: string): boolean {
     const { waiting, current } = this.jobs;
-    const jobs = [...waiting, ...(current === null ? [] : [current.job])].flatMap((job) => (job.kind === 'sweep' ? [] : [job.id]));
+    const jobs = [...waiting, ...(current === null ? [] : [current.job])].flatMap((job) => (job.kind === 'run' || job.kind === 'smaller' ? [job.id] : []));
     return [...this.#cluster.going(), ...jobs, ...this.#active.map(({ id }) => id)].some((id) => this.#library.runs.head(id).taskId === taskId);
   }
 

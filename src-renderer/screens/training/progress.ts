@@ -1,4 +1,5 @@
 /** @file How far a run is. Pure. */
+import type { JointView } from '../../../src-main/contract/studio/joint.ts';
 import type { RunView } from '../../../src-main/contract/studio/runs.ts';
 import type { SweepView } from '../../../src-main/contract/studio/sweeps.ts';
 
@@ -22,12 +23,13 @@ export function shareOfSweep({ done, total }: Pick<SweepView, 'done' | 'total'>,
 }
 
 /** One thing that waits for its turn. */
-export type Waiting = { kind: 'run'; position: number; run: RunView } | { kind: 'sweep'; position: number; sweep: SweepView };
+export type Waiting = { kind: 'run'; position: number; run: RunView } | { kind: 'joint'; position: number; joint: JointView } | { kind: 'sweep'; position: number; sweep: SweepView };
 
 /** All that waits here, next first. */
-export function waitingOf(runs: readonly RunView[], sweeps: readonly SweepView[]): Waiting[] {
+export function waitingOf(runs: readonly RunView[], sweeps: readonly SweepView[], joints: readonly JointView[]): Waiting[] {
   return [
     ...runs.flatMap((run): Waiting[] => (run.status === 'queued' && run.position !== null ? [{ kind: 'run', position: run.position, run }] : [])),
     ...sweeps.flatMap((sweep): Waiting[] => (sweep.position === null ? [] : [{ kind: 'sweep', position: sweep.position, sweep }])),
+    ...joints.flatMap((joint): Waiting[] => (joint.position === null ? [] : [{ kind: 'joint', position: joint.position, joint }])),
   ].sort((a, b) => a.position - b.position);
 }
