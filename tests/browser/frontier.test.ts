@@ -77,6 +77,15 @@ test('a budget that cannot be held is refused beside what was typed, with the sm
   assert.equal(await start.isEnabled(), true);
   await page.getByRole('radio', { name: /^Path/ }).check();
   await page.getByText(/leaves 8 results/).waitFor();
+  await page.getByLabel('λ from').fill('3');
+  await page.getByLabel('λ to').fill('2');
+  await page.getByText(/A path cannot go from λ 3 to 2/).waitFor();
+  assert.equal(await start.isEnabled(), false);
+  await page.getByLabel('λ to').fill('30');
+  await page.getByText(/with λ from 3 to 30/).waitFor();
+  assert.equal(await start.isEnabled(), true);
+  await page.getByLabel('λ from').fill('');
+  await page.getByLabel('λ to').fill('');
   await page.getByLabel('Epochs', { exact: true }).fill('2');
   await page.getByText(/8 levels need at least/).waitFor();
   assert.equal(await start.isEnabled(), false);

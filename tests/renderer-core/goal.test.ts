@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { trainConfigSchema } from '../../src-main/contract/training.ts';
 import { fewestPathEpochs, pathEpochs } from '../../src-main/core/path-plan.ts';
-import { budgetEntry, budgetFrom, DEFAULT_LEVELS, fittingPath, goalOf, GOALS, judgeBudget, leastShare, limitBytes, missingEpochs, setGoal } from '../../src-renderer/screens/tune/goal.ts';
+import { budgetEntry, budgetFrom, DEFAULT_LEVELS, fittingPath, fittingRange, goalOf, GOALS, judgeBudget, leastShare, limitBytes, missingEpochs, pathOver, rangeOf, setGoal } from '../../src-renderer/screens/tune/goal.ts';
 
 const FACTS = { gatedLayers: 15, trainImages: 240 };
 const BOUNDS = { leastBytes: 22_856, mostBytes: 1_584_459, fullCopyBytes: 1_574_700 };
@@ -30,6 +30,21 @@ test('a path fits any rates and lengths that a person may type, half-typed ones 
       assert.ok(trainConfigSchema.safeParse({ method: 'taps', path }).success, JSON.stringify(path));
     }),
   );
+});
+
+test('a range that is given is kept, one end or both; what cannot be is said in words; an earlier run’s range is found again', () => {
+  const config = fresh();
+  const fitting = fittingRange(config, 4, FACTS);
+  assert.deepEqual(pathOver(config, 4, FACTS, { from: null, to: null }).plan, fittingPath(config, 4, FACTS));
+  const given = pathOver(config, 4, FACTS, { from: 0.5, to: 4 }).plan;
+  assert.ok(given !== null);
+  assert.deepEqual(given.lambdas, [0.5, 1, 2, 4]);
+  const half = pathOver(config, 4, FACTS, { from: null, to: 400 }).plan;
+  assert.deepEqual([half?.lambdas[0], half?.lambdas.at(-1)], [Number(fitting.from.toPrecision(4)), 400]);
+  for (const range of [{ from: 2, to: 1 }, { from: 0, to: 1 }, { from: 1, to: 1001 }, { from: Number.NaN, to: 3 }]) assert.match(pathOver(config, 4, FACTS, range).problem ?? '', /cannot go from/, JSON.stringify(range));
+  assert.match(pathOver(config, 64, FACTS, { from: 1, to: 1.001 }).problem ?? '', /not 64 different/);
+  assert.deepEqual(rangeOf({ ...config, path: fittingPath(config, 4, FACTS) }, FACTS), { from: null, to: null });
+  assert.deepEqual(rangeOf({ ...config, path: given }, FACTS), { from: 0.5, to: 4 });
 });
 
 test('budgets are read as they are written', () => {

@@ -1,8 +1,10 @@
 /** @file What a TAPS run is asked for, as settings and back: a penalty, a budget, a path; and what cannot be held. Pure. */
-import type { Budget, PathPlan } from '../../../src-main/contract/budget.ts';
+import { pathSchema, type Budget, type PathPlan } from '../../../src-main/contract/budget.ts';
+import { TapsError } from '../../../src-main/contract/errors.ts';
 import type { BudgetBounds } from '../../../src-main/contract/studio/images.ts';
 import type { TrainConfig } from '../../../src-main/contract/training.ts';
-import { defaultPathRange, fewestPathEpochs, pathPlan } from '../../../src-main/core/path-plan.ts';
+import { defaultPathRange, fewestPathEpochs, pathPlan, type PathRange } from '../../../src-main/core/path-plan.ts';
+import { text } from '../../text/index.ts';
 
 export const GOALS = ['penalty', 'budget', 'path'] as const;
 export type Goal = (typeof GOALS)[number];
@@ -25,11 +27,44 @@ export interface PathFacts {
   trainImages: number;
 }
 
-/** λ that fit learning rate and length, weak to strong; what is out of range, such as a number half typed, counts as its end. @param levels 2..64 */
-export function fittingPath(config: TrainConfig, levels: number, { gatedLayers, trainImages }: PathFacts): PathPlan {
+/** λ that fit learning rate and length, weak to strong. @param levels 2..64 */
+export function fittingPath(config: TrainConfig, levels: number, facts: PathFacts): PathPlan {
+  return pathPlan(levels, fittingRange(config, levels, facts));
+}
+
+/** What is out of range, such as a number half typed, counts as its end. @param levels 2..64 */
+export function fittingRange(config: TrainConfig, levels: number, { gatedLayers, trainImages }: PathFacts): PathRange {
   const steps = Math.max(1, Math.floor(trainImages / Math.max(1, config.batchSize * config.accumulate)));
   const within = { ...config, learningRate: Math.max(LEAST_RATE, config.learningRate), momentum: Math.min(MOST_MOMENTUM, Math.max(0, config.momentum)) };
-  return pathPlan(levels, defaultPathRange(within, Math.max(1, gatedLayers), steps, levels));
+  return defaultPathRange(within, Math.max(1, gatedLayers), steps, levels);
+}
+
+/** λ of the weakest and the strongest level as a person gives them; null: as it fits the run. */
+export interface TypedRange {
+  from: number | null;
+  to: number | null;
+}
+
+export const AUTOMATIC: TypedRange = { from: null, to: null };
+
+/** A path over the range that was given, or what is wrong with it, in words. @param levels 2..64 */
+export function pathOver(config: TrainConfig, levels: number, facts: PathFacts, { from, to }: TypedRange): { plan: PathPlan; problem: null } | { plan: null; problem: string } {
+  const fitting = fittingRange(config, levels, facts);
+  try {
+    const plan = pathPlan(levels, { from: from ?? fitting.from, to: to ?? fitting.to });
+    // Ends that lie very close leave no room for so many different λ.
+    const checked = pathSchema.safeParse(plan);
+    return checked.success ? { plan, problem: null } : { plan: null, problem: text.goal.closeRange(levels) };
+  } catch (error) {
+    return { plan: null, problem: error instanceof TapsError ? `${error.message} ${error.advice}` : String(error) };
+  }
+}
+
+/** What a path was asked for with: its own range, where it is not the one that fits. */
+export function rangeOf(config: TrainConfig, facts: PathFacts): TypedRange {
+  const { path } = config;
+  if (path === undefined || JSON.stringify(fittingPath(config, path.lambdas.length, facts)) === JSON.stringify(path)) return AUTOMATIC;
+  return { from: path.lambdas[0] ?? null, to: path.lambdas.at(-1) ?? null };
 }
 
 /** Changes `config` in place to what is asked for; what was asked for before is forgotten. */
