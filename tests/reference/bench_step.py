@@ -10,7 +10,9 @@
 On a machine with other work, GNU OpenMP's spinning threads make PyTorch many times slower than it is: measure on an idle
 machine, or set OMP_WAIT_POLICY=passive. The line of JSON carries both that setting and the load average at the start.
 
-Needs torch and torchvision (Debian: python3-torch, python3-torchvision).
+Needs torch and torchvision (Debian: python3-torch, python3-torchvision). Debian's PyTorch multiplies matrices with the system's
+BLAS: with the reference BLAS that comes by default a transformer is ten times slower than with libopenblas0-pthread. The line of
+JSON names the library that was loaded.
 """
 import argparse
 import json
@@ -110,6 +112,16 @@ def inference(options, images):
     return run
 
 
+def blas_library():
+    """File of the BLAS that this process has loaded, after links; 'built in' where PyTorch brings its own."""
+    try:
+        with open('/proc/self/maps') as maps:
+            files = {line.split()[-1] for line in maps if 'blas' in line.split()[-1]}
+    except OSError:
+        return 'unknown'
+    return ', '.join(sorted(os.path.realpath(file) for file in files)) or 'built in'
+
+
 def main():
     options = arguments()
     load = os.getloadavg()[0]
@@ -127,6 +139,7 @@ def main():
         'mode': 'inference' if options.inference else 'taps-training', 'torch': torch.__version__, 'model': options.model,
         'imageSize': options.size, 'batchSize': options.batch, 'threads': options.threads, 'steps': options.steps,
         'medianMs': round(median, 2), 'minMs': round(min(times), 2), 'imagesPerSecond': round(options.batch / median * 1000, 2),
+        'blas': blas_library(),
         'ompWaitPolicy': os.environ.get('OMP_WAIT_POLICY', 'default'), 'loadAverageAtStart': round(load, 2),
         # Linux counts the peak in KiB.
         'peakResidentBytes': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
