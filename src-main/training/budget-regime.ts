@@ -7,10 +7,11 @@
  * steps relative): log λ ← log λ + η·(B_soft − b_t)/b_t after every optimiser step. B_soft counts a layer by a sigmoid of its score's
  * distance from τ, so λ feels a gate before it flips. b_t falls from all bytes to b along the cubic of Zhu and Gupta (2017, arXiv
  * 1710.01878), so that layers close one after the other and the rest adapts. Three phases: the warm-up without penalty; adaptation, up
- * to a third of the steps; then the gates are chosen once (training/choose-gates) and fixed, and the open layers learn on with a cosine
- * of their own (warm restart, Loshchilov and Hutter, ICLR 2017). Gates that moved for two thirds of the steps left the layers that stay
- * too little time: test accuracy was three points lower. Only epochs that end with fixed gates may be kept: what is kept holds the
- * budget by construction.
+ * to a fifth of the steps; then the gates are chosen once (training/choose-gates) and fixed, and the open layers learn on with a cosine
+ * of their own (warm restart, Loshchilov and Hutter, ICLR 2017). Gates that move for longer leave the layers that stay too little time:
+ * with two thirds of the steps the test accuracy of small tasks was three points below that of one third, and on a ResNet-50 with few
+ * epochs one third was 1.7 points below one fifth. Only epochs that end with fixed gates may be kept: what is kept holds the budget by
+ * construction.
  */
 import type { BudgetReport, LayerState, TrainConfig } from '../contract/training.ts';
 import { changesBetween, chooseGates } from './choose-gates.ts';

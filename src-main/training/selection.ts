@@ -2,7 +2,7 @@
 import type { EpochMetrics } from '../contract/training.ts';
 
 /** Of a run with a budget: the part of its steps after which the gates are fixed (training/budget-regime). */
-export const ADAPTING_SHARE = 1 / 3;
+export const ADAPTING_SHARE = 1 / 5;
 
 /** Best validation accuracy; ties go to fewer open bytes, then to the lower validation loss, then to the later epoch. */
 export function isBetter(candidate: EpochMetrics, best: EpochMetrics | undefined): boolean {
