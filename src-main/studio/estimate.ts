@@ -2,7 +2,7 @@
 import type { BaseRecord, RunHead } from '../contract/records.ts';
 import type { TimeEstimate } from '../contract/studio/images.ts';
 import type { TrainConfig } from '../contract/training.ts';
-import { PATH_COST } from '../core/path-plan.ts';
+import { PATH_PASSES } from '../core/path-plan.ts';
 
 /** Evaluating a picture costs about a third of learning from it: no backward pass. */
 const EVALUATION_COST = 1 / 3;
@@ -38,7 +38,7 @@ export function estimateTime(planned: PlannedRun, past: readonly PastRun[]): Tim
     const secondsPerImage = secondsPerImageOf(run);
     return secondsPerImage === null || run.run.config.engine !== config.engine ? [] : [{ ...run, secondsPerImage }];
   });
-  const work = (config.path === undefined ? config.epochs : Math.ceil(PATH_COST * config.epochs)) * epochWork(planned.trainImages, planned.evaluatedImages);
+  const work = (config.path === undefined ? config.epochs : Math.ceil(PATH_PASSES * config.epochs)) * epochWork(planned.trainImages, planned.evaluatedImages);
   const same = measured.filter((run) => run.base.id === base.id && imageSizeOf(run.base, run.run.config) === size);
   const sameMethod = same.filter(({ run }) => run.config.method === config.method);
   const close = (sameMethod.length > 0 ? sameMethod : same).slice(0, CONSIDERED);

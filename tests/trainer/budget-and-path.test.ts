@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { TapsError } from '../../src-main/contract/errors.ts';
 import type { TrainerEvent, TrainJob } from '../../src-main/contract/trainer-protocol.ts';
 import type { TrainConfig } from '../../src-main/contract/training.ts';
+import { PATH_PASSES } from '../../src-main/core/path-plan.ts';
 import { decodeTaskFile } from '../../src-main/formats/task-file.ts';
 import { TrainerClient } from '../../src-main/supervisor/trainer-client.ts';
 import { LoopControl } from '../../src-main/trainer/control.ts';
@@ -155,7 +156,7 @@ describe('path', () => {
   test('leaves a result per level, whose penalty closes more and more; the chosen one is the run’s', async () => {
     const done = await learn(tiny.job(config, 'path'));
     const { levels = [], chosenLevel, epochs } = done.result;
-    assert.equal(epochs.length, 9);
+    assert.equal(epochs.length, Math.ceil(6 * PATH_PASSES));
     assert.deepEqual(levels.map(({ level, lambda }) => [level, lambda]), [[0, 0.05], [1, 0.5], [2, 5], [3, 50]]);
     assert.deepEqual(levels.map(({ bytes }) => bytes), (done.levelPaths ?? []).map((path) => statSync(path).size));
     for (const [index, path] of (done.levelPaths ?? []).entries()) {

@@ -7,7 +7,7 @@ import { trainConfigSchema, type LayerState, type TrainConfig } from '../../src-
 import { BudgetRegime } from '../../src-main/training/budget-regime.ts';
 import { chooseGates } from '../../src-main/training/choose-gates.ts';
 import { chooseLevel } from '../../src-main/training/choose-level.ts';
-import { levelEpochs, PATH_COST, pathEpochs } from '../../src-main/core/path-plan.ts';
+import { levelEpochs, PATH_PASSES, pathEpochs } from '../../src-main/core/path-plan.ts';
 import { PathRegime } from '../../src-main/training/path-regime.ts';
 import type { RegimeMemory } from '../../src-main/training/regime.ts';
 import { bytesOf, limitOf, type TaskBytes } from '../../src-main/training/task-bytes.ts';
@@ -161,22 +161,22 @@ describe('budget', () => {
 });
 
 describe('path', () => {
-  test('costs at most one and a half runs, whatever the levels', () => {
+  test('divides its passes, whatever the levels', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 100 }), fc.integer({ min: 2, max: 64 }), (epochs, levels) => {
-        if (Math.ceil(PATH_COST * epochs) < levels + 1) {
+        if (Math.ceil(PATH_PASSES * epochs) < levels + 1) {
           assert.throws(() => pathEpochs(epochs, levels), (error: unknown) => error instanceof TapsError && error.code === 'invalid-config');
           return;
         }
         const split = pathEpochs(epochs, levels);
         const { search, first, perLevel, total } = split;
-        assert.ok(search >= 1 && perLevel >= 1 && first >= perLevel && search + first + (levels - 1) * perLevel === total && total <= Math.ceil(PATH_COST * epochs));
+        assert.ok(search >= 1 && perLevel >= 1 && first >= perLevel && search + first + (levels - 1) * perLevel === total && total <= Math.ceil(PATH_PASSES * epochs));
         const inOrder = Array.from({ length: levels }, (_, level) => levelEpochs(split, level, levels)).toReversed();
         assert.deepEqual(inOrder.map(({ from }) => from), [search, ...inOrder.slice(0, -1).map(({ to }) => to)], 'levels lie end to end, the strongest first');
         assert.equal(inOrder.at(-1)?.to, total);
       }),
     );
-    assert.deepEqual(pathEpochs(18, 8), { search: 6, first: 7, perLevel: 2, total: 27 });
+    assert.deepEqual(pathEpochs(18, 8), { search: 7, first: 4, perLevel: 3, total: 32 });
   });
 
   /** Runs every step; returns what `restart` was asked for, by step. */
