@@ -6,7 +6,7 @@ import type { ResultPoint } from '../../src-main/cli/results/points.ts';
 import { scatterSvg } from '../../src-main/cli/results/scatter-svg.ts';
 
 const point = (setting: string, bytes: number, accuracy: number, more: Partial<ResultPoint> = {}): ResultPoint => ({
-  task: 'drawings', setting, group: 'TAPS', lambda: null, test: { mean: accuracy, halfWidth: 0.02, count: 3 }, validation: accuracy, bytes, share: bytes / 2e6, layers: 2, seconds: 10, ...more,
+  task: 'drawings', setting, group: 'TAPS', lambda: null, test: { mean: accuracy, halfWidth: 0.02, count: 3 }, bySeed: new Map([[0, accuracy - 0.01], [1, accuracy + 0.01]]), validation: accuracy, bytes, share: bytes / 2e6, layers: 2, seconds: 10, ...more,
 });
 
 const POINTS = [
@@ -45,8 +45,8 @@ test('the document has a row per point, the front, the command, and the path aga
   assert.match(text, /\| taps λ 1 \| 84\.0 ± 2\.0 % \| 3 \|.*\|  \|\n/);
   assert.match(text, /\| path, λ 1 \| 86\.0 ± 2\.0 % \|.*\| front \|\n/);
   assert.match(text, /of the 1 independent TAPS runs .* \+3\.9 points of test accuracy .* 1\.50 times as long/);
-  const two = resultsDocument({ title: '', about: '', commands: ['x'], engine: '', seconds: 1, seeds: [0], pictures: {}, points: [...POINTS, point('full-fine-tuning', 1_600_000, 0.8, { task: 'emoji' }), point('taps λ 1', 300_000, 0.77, { task: 'emoji' })], charts: {} });
-  assert.match(two, /\| taps λ 1 \| 2 \| 80\.5 ± 44\.5 % \| −4\.5 points ± 19\.1 \| −6\.0 points \(drawings\) \| 25\.0 % \|/);
+  const two = resultsDocument({ title: '', about: '', commands: ['x'], engine: '', seconds: 1, seeds: [0], pictures: {}, points: [...POINTS, point('full-fine-tuning', 1_600_000, 0.8, { task: 'emoji', bySeed: new Map([[0, 0.79], [1, 0.81], [2, 0.9]]) }), point('taps λ 1', 300_000, 0.77, { task: 'emoji' })], charts: {} });
+  assert.match(two, /\| taps λ 1 \| 2 \| 2 \| 80\.5 ± 12\.7 % \| −4\.5 points ± 0\.0 \| −6\.0 points \(drawings\) \| 25\.0 % \|/);
   assert.doesNotMatch(text, /Over the tasks/);
   assert.match(resultsDocument({ title: '', about: '', commands: ['x'], engine: '', seconds: 1, seeds: [0], pictures: {}, points: POINTS, charts: {} }), /no interval can be given/);
 });

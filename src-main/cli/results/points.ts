@@ -12,6 +12,8 @@ export interface ResultPoint {
   /** λ of a level; null elsewhere. */
   lambda: number | null;
   test: MeanWithInterval;
+  /** Test accuracy of each seed. */
+  bySeed: ReadonlyMap<number, number>;
   validation: number;
   /** Means over the seeds. */
   bytes: number;
@@ -25,6 +27,7 @@ interface Single {
   setting: string;
   group: ResultPoint['group'];
   lambda: number | null;
+  seed: number;
   delta: DeltaRecord;
   share: number;
   seconds: number;
@@ -38,7 +41,7 @@ export function pointsOf(library: Library, sweepIds: readonly string[], compress
     const run = library.runs.get(runId);
     const task = library.tasks.get(taskId);
     const full = fullCopyBytes(library.bases.get(task.baseId), task.classNames.length);
-    const single = (delta: DeltaRecord, name: string, group: ResultPoint['group'], lambda: number | null = null): Single => ({ task: task.name, setting: name, group, lambda, delta, share: delta.blob.bytes / full, seconds: run.result?.seconds ?? 0 });
+    const single = (delta: DeltaRecord, name: string, group: ResultPoint['group'], lambda: number | null = null): Single => ({ task: task.name, setting: name, group, lambda, seed: config.seed, delta, share: delta.blob.bytes / full, seconds: run.result?.seconds ?? 0 });
     const own = library.deltas.listOfRun(runId).map((delta) => {
       if (delta.pathLevel === null) return single(delta, setting, groupOf(setting));
       const lambda = config.path?.lambdas[delta.pathLevel] ?? null;
@@ -70,6 +73,7 @@ function pointOf(group: readonly Single[]): ResultPoint[] {
       group: first.group,
       lambda: first.lambda,
       test: meanWithInterval(group.map(({ delta }) => delta.testAccuracy ?? 0)),
+      bySeed: new Map(group.map(({ seed, delta }) => [seed, delta.testAccuracy ?? 0])),
       validation: mean(group.map(({ delta }) => delta.validationAccuracy ?? 0)),
       bytes: mean(group.map(({ delta }) => delta.blob.bytes)),
       share: mean(group.map(({ share }) => share)),
