@@ -173,7 +173,7 @@ function report(rows: ReadonlyMap<string, readonly Outcome[]>, tasks: readonly s
       `| ${name} | ${mean(all, 'wallSeconds').toFixed(1)} | ${(mean(all, 'wallSeconds') / mean(reference, 'wallSeconds')).toFixed(2)} | ${(100 * mean(all, 'testAccuracy')).toFixed(1)} % | ${(mean(all, 'bytes') / 1e6).toFixed(3)} MB | ${(mean(all, 'bytes') / mean(reference, 'bytes')).toFixed(2)} |`),
   ];
   const base = values.base === undefined ? 'the embedded base' : basename(values.base);
-  const settings = `Reference: ${values.epochs} epochs, batch ${values.batch}, rate ${values.lr}, λ ${values.lambda}, ${values.size} × ${values.size} pixels. Fast: ${String(fastEpochs)} epochs, trunk ${values.trunk} of a forward pass, the reference's bytes as budget (so gates are fixed for the last third), a head start.`;
+  const settings = `Reference: ${values.epochs} epochs, batch ${values.batch}, rate ${values.lr}, λ ${values.lambda}, ${values.size} × ${values.size} pixels. Fast: ${String(fastEpochs)} epochs, trunk ${values.trunk} of a forward pass, the reference's bytes as budget (so gates are fixed after a fifth), a head start.`;
   writeSection(`task-${base}`, `## From pictures to a trained task: ${tasks.join(', ')} on ${base}\n\nMade by \`npm run bench -- task\` (${machineWords(Number(values.threads))}); means of ${String(seeds.length)} seed(s) and ${String(tasks.length)} task(s). ${settings} Lines below the fast settings change one thing in them.\n\n${table.join('\n')}`);
   writeFileSync(join(ROOT, 'docs', `benchmarks-task-${values.base === undefined ? 'embedded' : base.replace(/\W+/gu, '-')}.json`), `${JSON.stringify({ settings, rows: Object.fromEntries(rows) }, null, 2)}\n`);
 }
