@@ -67,7 +67,11 @@ function output(command: string, args: string[]): string {
   return result.stdout.trim().split('\n').at(-1) ?? '';
 }
 
-const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
+function median(numbers: readonly number[]): number {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  const middle = sorted.slice(Math.floor((sorted.length - 1) / 2), Math.floor(sorted.length / 2) + 1);
+  return middle.reduce((sum, value) => sum + value, 0) / middle.length;
+}
 
 /** The middle turn's figures, field by field. */
 function combine(all: Measured[]): Measured {
