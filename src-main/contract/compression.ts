@@ -61,7 +61,7 @@ export interface CompressionReport {
   /** Of the result, looked at once. */
   test: Evaluation;
   parts: PartForm[];
-  /** Whole files that were evaluated for the choice. */
+  /** Versions that were evaluated for the choice. */
   evaluations: number;
   seconds: number;
   /** How it went on by itself where memory did not suffice, in order; absent where it did. */

@@ -3,10 +3,13 @@ import type { CompressProgress } from '../contract/compression.ts';
 import type { DeltaRecord } from '../contract/records.ts';
 import { compressTask } from './compress-task.ts';
 import type { Library } from './open-library.ts';
+import { workOff, type Measured } from './work-off.ts';
 
 export interface CompressSweepOptions {
   /** Points of validation accuracy each may lose, 0..100. */
   tolerance: number;
+  /** Results at a time, 1 or 2; a second one only while memory allows. Default 1. */
+  parallel?: number | undefined;
   onResult?: ((taskName: string, setting: string, seed: number) => void) | undefined;
   onProgress?: ((progress: CompressProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
@@ -25,12 +28,19 @@ export function compressedOf(library: Library, sweepIds: readonly string[]): Del
  * What is there afterwards: `compressedOf`.
  * @throws TapsError `cancelled` (what is done is kept, call again to go on), and as `compressTask`
  */
-export async function compressSweep(library: Library, sweepId: string, { tolerance, onResult, onProgress, signal }: CompressSweepOptions): Promise<void> {
-  for (const { taskId, setting, runId, config } of library.sweeps.get(sweepId).entries) {
+export async function compressSweep(library: Library, sweepId: string, { tolerance, parallel = 1, onResult, onProgress, signal }: CompressSweepOptions): Promise<void> {
+  const open = library.sweeps.get(sweepId).entries.flatMap((entry) => {
+    const { taskId, runId, config } = entry;
     const id = runId === null ? null : library.deltas.idOfRun(runId);
-    if (id === null || config.path !== undefined || (config.method !== 'taps' && config.method !== 'full-fine-tuning')) continue;
-    if (library.deltas.list(taskId).some(({ derivedFrom }) => derivedFrom === id)) continue;
+    if (id === null || config.path !== undefined || (config.method !== 'taps' && config.method !== 'full-fine-tuning')) return [];
+    return library.deltas.list(taskId).some(({ derivedFrom }) => derivedFrom === id) ? [] : [{ id, entry }];
+  });
+  const work = async ({ id, entry: { taskId, setting, config } }: (typeof open)[number], measured: Measured): Promise<void> => {
     onResult?.(library.tasks.get(taskId).name, setting, config.seed);
-    await compressTask(library, { task: taskId, method: null, deltaId: id, encoding: 'auto', tolerance, engine: config.engine, threads: config.threads, onProgress, signal });
-  }
+    const onMemory = (residentBytes: number): void => {
+      measured.largest = Math.max(measured.largest, residentBytes);
+    };
+    await compressTask(library, { task: taskId, method: null, deltaId: id, encoding: 'auto', tolerance, engine: config.engine, threads: config.threads, onProgress, onMemory, signal });
+  };
+  await workOff(open, parallel, work, signal);
 }

@@ -28,6 +28,8 @@ export interface CompressTaskOptions {
   threads: number;
   onDecoded?: CountProgress | undefined;
   onProgress?: ((progress: CompressProgress) => void) | undefined;
+  /** What the trainer takes, now and then. */
+  onMemory?: ((residentBytes: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -72,6 +74,7 @@ export async function compressTask(library: Library, options: CompressTaskOption
       },
       (event) => {
         if (event.kind === 'compressing') options.onProgress?.(event.progress);
+        else if (event.kind === 'heartbeat') options.onMemory?.(event.residentBytes);
       },
       options.signal,
     );

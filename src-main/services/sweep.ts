@@ -1,5 +1,4 @@
 /** @file Use-case: many independent runs as one job. Finished ones are never repeated; stopped ones go on from their checkpoints. */
-import { freemem } from 'node:os';
 import { envelopeOf, TapsError } from '../contract/errors.ts';
 import type { RunRecord } from '../contract/records.ts';
 import type { SweepEntryRecord, SweepRecord } from '../contract/sweep.ts';
@@ -7,6 +6,7 @@ import type { TrainerEvent } from '../contract/trainer-protocol.ts';
 import type { Library } from './open-library.ts';
 import type { TrainControl } from './train-control.ts';
 import { canResume, trainTask } from './train-task.ts';
+import { workOff, type Measured } from './work-off.ts';
 
 export interface SweepProgress {
   /** Entries with a result, of all. */
@@ -32,8 +32,6 @@ export interface RunSweepOptions {
 
 /** Failures after which no further run can succeed either. */
 const FATAL: readonly string[] = ['cancelled', 'disk-full', 'io-failed', 'library-damaged', 'library-locked', 'engine-unavailable'];
-/** Memory that must stay free beside a second trainer, as a multiple of what the first one takes. */
-const MEMORY_MARGIN = 1.5;
 
 /**
  * Works off what a sweep still lacks. A run that fails is recorded and the next one starts; calling again tries it anew.
@@ -44,36 +42,20 @@ export async function runSweep(library: Library, sweepId: string, options: RunSw
   const { place, entries } = library.sweeps.get(sweepId);
   if (place !== null) throw new TapsError('usage', `The sweep ${sweepId} is on Slurm.`, `Go on with it there: taps sweep --resume ${sweepId}, or take it back: taps sweep --resume ${sweepId} --on here.`);
   const open = entries.filter((entry) => !isDone(library, entry));
-  const memory = { largest: 0 };
-  const worker = async (first: boolean): Promise<void> => {
-    for (;;) {
-      if (!first && freemem() < MEMORY_MARGIN * memory.largest) return;
-      const entry = open.shift();
-      if (entry === undefined) return;
-      await runEntry(library, sweepId, entry, options, memory);
-      options.onProgress?.(progressOf(library, sweepId));
-    }
-  };
   options.onProgress?.(progressOf(library, sweepId));
-  const workers = [worker(true)];
-  // The second waits for the first to be measured: its trainer's size is not known before.
-  if ((options.parallel ?? 1) > 1) workers.push(whenMeasured(memory, options.signal).then(() => worker(false)));
-  const ended = await Promise.allSettled(workers);
-  const failure = ended.find((outcome) => outcome.status === 'rejected');
-  if (failure !== undefined) throw failure.reason instanceof Error ? failure.reason : new Error(String(failure.reason));
+  await workOff(
+    open,
+    options.parallel ?? 1,
+    async (entry, measured) => {
+      await runEntry(library, sweepId, entry, options, measured);
+      options.onProgress?.(progressOf(library, sweepId));
+    },
+    options.signal,
+  );
   return library.sweeps.get(sweepId);
 }
 
-const MEASURE_INTERVAL_MS = 200;
-const MEASURE_LIMIT_MS = 60_000;
-
-async function whenMeasured(memory: { largest: number }, signal: AbortSignal | undefined): Promise<void> {
-  for (let waited = 0; memory.largest === 0 && waited < MEASURE_LIMIT_MS && signal?.aborted !== true; waited += MEASURE_INTERVAL_MS) {
-    await new Promise((resolve) => setTimeout(resolve, MEASURE_INTERVAL_MS));
-  }
-}
-
-async function runEntry(library: Library, sweepId: string, entry: SweepEntryRecord, options: RunSweepOptions, memory: { largest: number }): Promise<void> {
+async function runEntry(library: Library, sweepId: string, entry: SweepEntryRecord, options: RunSweepOptions, measured: Measured): Promise<void> {
   if (options.signal?.aborted === true) throw new TapsError('cancelled', 'The sweep was stopped.', 'Start it again to go on with what is left.');
   const task = library.tasks.get(entry.taskId);
   options.onEntry?.(entry, task.name);
@@ -90,7 +72,7 @@ async function runEntry(library: Library, sweepId: string, entry: SweepEntryReco
         options.onRun?.(entry, run);
       },
       onEvent: (event) => {
-        if (event.kind === 'heartbeat') memory.largest = Math.max(memory.largest, event.residentBytes);
+        if (event.kind === 'heartbeat') measured.largest = Math.max(measured.largest, event.residentBytes);
         options.onEvent?.(entry, event);
       },
       signal: options.signal,

@@ -117,12 +117,13 @@ async function reportOnly(context: CommandContext, ids: readonly string[], optio
   await report(context, library, ids, options);
 }
 
-async function report(context: CommandContext, library: Library, ids: readonly string[], { compress, out }: Options): Promise<void> {
+async function report(context: CommandContext, library: Library, ids: readonly string[], { compress, out, parallel }: Options): Promise<void> {
   const { terminal, signal } = context;
   if (compress !== undefined) {
     for (const id of ids) {
       await compressSweep(library, id, {
         tolerance: compress,
+        parallel,
         onResult: (task, setting, seed) => { terminal.note(`Making smaller: ${task} ${setting}, seed ${String(seed)}`); },
         onProgress: (progress) => { showCompression(terminal, progress); },
         signal,

@@ -22,9 +22,7 @@ const OFFSET = 8;
 export function encodeInt4({ shape, data }: FloatTensor, levels: Int4Entry['levels'], step: number | undefined, out: StreamWriter): Int4Entry {
   const { codes, scales } = quantise(data, shape, levels, step);
   const bytes = new Uint8Array(Math.ceil(codes.length / 2));
-  codes.forEach((code, index) => {
-    bytes[index >> 1] = (bytes[index >> 1] ?? 0) | ((code + OFFSET) << (4 * (index & 1)));
-  });
+  for (let index = 0; index < codes.length; index++) bytes[index >> 1] = (bytes[index >> 1] ?? 0) | (((codes[index] ?? 0) + OFFSET) << (4 * (index & 1)));
   out.push('codes4', bytes);
   out.pushHalves('scale0', 'scale1', scales.halves);
   return { form: 'int4', levels, exponent: scales.exponent };
@@ -39,7 +37,8 @@ export function int4Lengths(shape: readonly number[]): StreamLengths {
 export function decodeInt4({ exponent, levels }: Int4Entry, shape: readonly number[], input: StreamReader, what: string): Float32Array {
   const count = elementCount(shape);
   const bytes = input.take('codes4', Math.ceil(count / 2));
-  const codes = Int8Array.from({ length: count }, (_, index) => (((bytes[index >> 1] ?? 0) >> (4 * (index & 1))) & 15) - OFFSET);
+  const codes = new Int8Array(count);
+  for (let index = 0; index < count; index++) codes[index] = (((bytes[index >> 1] ?? 0) >> (4 * (index & 1))) & 15) - OFFSET;
   const wrong = codes.find((code) => Math.abs(code) > levels);
   if (wrong !== undefined || (count % 2 === 1 && (bytes.at(-1) ?? 0) >> 4 !== 0)) {
     throw new TapsError('model-malformed', `Not a valid task file: ${what} has ${wrong === undefined ? 'a code after its last one' : `the code ${String(wrong)} of at most ${String(levels)}`}.`, 'Get the file again from where it was made, or learn the task again.');

@@ -70,21 +70,29 @@ function searched(row: Float32Array, start: number, levels: number, rounds = ROU
   for (let round = 0; round < rounds; round++) {
     let product = 0;
     let square = 0;
-    for (const value of row) {
-      const size = Math.abs(value);
+    for (let index = 0; index < row.length; index++) {
+      const size = Math.abs(row[index] ?? 0);
       const code = Math.min(levels, Math.floor(size / scale + 0.5));
       product += size * code;
       square += code * code;
     }
     if (square === 0) break;
+    const before = scale;
     scale = product / square;
     gain = (product * product) / square;
+    // The same scale gives the same codes: nothing changes any more.
+    if (scale === before) break;
   }
   return { scale, gain };
 }
 
 /** value = float32(code · scale); the product is exact before it is rounded. */
-export function dequantise(codes: ArrayLike<number>, shape: readonly number[], { values }: Scales): Float32Array {
-  const { columns } = rowsOf(shape);
-  return Float32Array.from({ length: codes.length }, (_, index) => saturated((codes[index] ?? 0) * (values[Math.floor(index / columns)] ?? 0)));
+export function dequantise(codes: Int8Array, shape: readonly number[], { values }: Scales): Float32Array {
+  const { rows, columns } = rowsOf(shape);
+  const data = new Float32Array(codes.length);
+  for (let row = 0, index = 0; row < rows; row++) {
+    const scale = values[row] ?? 0;
+    for (let column = 0; column < columns; column++, index++) data[index] = saturated((codes[index] ?? 0) * scale);
+  }
+  return data;
 }

@@ -41,8 +41,10 @@ export function decodeSign({ exponent }: SignEntry, shape: readonly number[], in
   const bits = input.take('bits', packedLength(count));
   if (!isPacked(bits, count)) throw new TapsError('model-malformed', `Not a valid task file: ${what} has bits after its last number.`, 'Get the file again from where it was made, or learn the task again.');
   const { values } = readScales(input.takeHalves('scale0', 'scale1', rows), exponent, what);
-  return Float32Array.from({ length: count }, (_, index) => {
-    const scale = values[Math.floor(index / columns)] ?? 0;
-    return bitAt(bits, index) ? 0 - scale : scale;
-  });
+  const data = new Float32Array(count);
+  for (let row = 0, index = 0; row < rows; row++) {
+    const scale = values[row] ?? 0;
+    for (let column = 0; column < columns; column++, index++) data[index] = bitAt(bits, index) ? 0 - scale : scale;
+  }
+  return data;
 }

@@ -30,9 +30,15 @@ const LONG_GAP = 255;
  * as whole numbers, float32 magnitudes have the order of their values.
  */
 export function largestPositions(data: Float32Array, count: number): Uint32Array {
-  const bits = new Uint32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)).map((word) => word & 0x7fff_ffff);
-  const coarse = thresholdOf(bits, count, (word) => word >>> 16);
-  const fine = thresholdOf(bits.filter((word) => word >>> 16 === coarse.key), count - coarse.above, (word) => word & 0xffff);
+  const bits = new Uint32Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
+  const high = new Uint16Array(bits.length);
+  for (let index = 0; index < bits.length; index++) {
+    const word = (bits[index] ?? 0) & 0x7fff_ffff;
+    bits[index] = word;
+    high[index] = word >>> 16;
+  }
+  const coarse = thresholdOf(high, count);
+  const fine = thresholdOf(Uint16Array.from(bits.filter((word) => word >>> 16 === coarse.key), (word) => word & 0xffff), count - coarse.above);
   const threshold = coarse.key * 0x1_0000 + fine.key;
   let equal = count - coarse.above - fine.above;
   const positions = new Uint32Array(count);
@@ -45,10 +51,13 @@ export function largestPositions(data: Float32Array, count: number): Uint32Array
   return positions;
 }
 
-/** The largest key such that at least `count` words have it or a larger one, and how many have a larger one. */
-function thresholdOf(words: Uint32Array, count: number, keyOf: (word: number) => number): { key: number; above: number } {
+/** The largest of the keys such that at least `count` have it or a larger one, and how many have a larger one. */
+function thresholdOf(keys: Uint16Array, count: number): { key: number; above: number } {
   const histogram = new Uint32Array(0x1_0000);
-  for (const word of words) histogram[keyOf(word)] = (histogram[keyOf(word)] ?? 0) + 1;
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] ?? 0;
+    histogram[key] = (histogram[key] ?? 0) + 1;
+  }
   let above = 0;
   for (let key = 0xffff; key > 0; key--) {
     const here = histogram[key] ?? 0;

@@ -21,9 +21,15 @@ export class StreamWriter {
   }
 
   /** 16 bits a number, low bytes and high bytes apart. */
-  pushHalves(low: StreamName, high: StreamName, halves: ArrayLike<number>): void {
-    this.push(low, Uint8Array.from(halves, (bits) => bits & 0xff));
-    this.push(high, Uint8Array.from(halves, (bits) => bits >> 8));
+  pushHalves(low: StreamName, high: StreamName, halves: Uint16Array): void {
+    const lows = new Uint8Array(halves.length);
+    const highs = new Uint8Array(halves.length);
+    for (let index = 0; index < halves.length; index++) {
+      lows[index] = halves[index] ?? 0;
+      highs[index] = (halves[index] ?? 0) >> 8;
+    }
+    this.push(low, lows);
+    this.push(high, highs);
   }
 
   /** Streams that are not empty, in the order of the file. */
@@ -62,6 +68,8 @@ export class StreamReader {
   takeHalves(low: StreamName, high: StreamName, count: number): Uint16Array {
     const lows = this.take(low, count);
     const highs = this.take(high, count);
-    return Uint16Array.from(lows, (bits, index) => bits | ((highs[index] ?? 0) << 8));
+    const halves = new Uint16Array(count);
+    for (let index = 0; index < count; index++) halves[index] = (lows[index] ?? 0) | ((highs[index] ?? 0) << 8);
+    return halves;
   }
 }

@@ -40,20 +40,46 @@ function takeDifference(name: string, tensor: FloatTensor, deltas: Map<string, F
   deltas.set(name, tensor);
 }
 
-/** The task with one part as its form would have it, the others as they are; no file is made. @param spec any but low rank */
-export function roughened(artifact: TaskArtifact, part: Part, spec: FormSpec): TaskArtifact {
+/** Values of a part in the form that was last asked of it: versions of a task differ in few parts. */
+export class RoughValues {
+  readonly #last = new Map<Part, { option: Option; tensors: FloatTensor[] }>();
+
+  /** What the part's tensors are in this form; for one as factors, left and right. */
+  of({ part, option }: Choice): FloatTensor[] {
+    const known = this.#last.get(part);
+    if (known?.option === option) return known.tensors;
+    const { factors, spec } = option;
+    const exact = factors === null ? part.tensors.map(({ tensor }) => tensor) : [factors.left, factors.right];
+    const tensors = exact.map((tensor): FloatTensor => ({ shape: tensor.shape, data: valuesOf(tensor, spec) }));
+    this.#last.set(part, { option, tensors });
+    return tensors;
+  }
+}
+
+/** The task as `assemble` stores it, without a file. @param values kept between calls */
+export function roughened(artifact: TaskArtifact, choices: readonly Choice[], values: RoughValues): TaskArtifact {
   const deltas = new Map(artifact.deltas);
   const replaced = new Map(artifact.replaced);
   const transforms = new Map(artifact.transforms);
   let { head } = artifact;
-  for (const { key, name, tensor } of part.tensors) {
-    const rough: FloatTensor = { shape: tensor.shape, data: valuesOf(tensor, spec) };
-    const transform = transforms.get(name);
-    if (key === 'head.weight') head = { ...head, weight: rough };
-    else if (key === 'head.bias') head = { ...head, bias: rough };
-    else if (transform?.kind === 'low-rank') transforms.set(name, key.startsWith('left.') ? { ...transform, left: rough } : { ...transform, right: rough });
-    else if (transform?.kind === 'modulator') transforms.set(name, { ...transform, matrix: rough });
-    else takeDifference(name, rough, deltas, replaced);
+  for (const choice of choices) {
+    const { part, option } = choice;
+    if (option.factors === null && option.spec.form === 'float32') continue;
+    const rough = values.of(choice);
+    part.tensors.forEach(({ key, name }, index) => {
+      const own = rough[index];
+      if (own === undefined) return;
+      const transform = transforms.get(name);
+      if (option.factors !== null) {
+        deltas.delete(name);
+        replaced.delete(name);
+        transforms.set(name, { kind: 'low-rank', left: own, right: rough[1] ?? own });
+      } else if (key === 'head.weight') head = { ...head, weight: own };
+      else if (key === 'head.bias') head = { ...head, bias: own };
+      else if (transform?.kind === 'low-rank') transforms.set(name, key.startsWith('left.') ? { ...transform, left: own } : { ...transform, right: own });
+      else if (transform?.kind === 'modulator') transforms.set(name, { ...transform, matrix: own });
+      else takeDifference(name, own, deltas, replaced);
+    });
   }
   return { ...artifact, deltas, replaced, transforms, head };
 }

@@ -64,14 +64,16 @@ export class Judge {
 
   /** Remembers the answers of the original. */
   async setReference(artifact: TaskArtifact): Promise<Judgement> {
-    this.#reference = await this.#logits(artifact, this.#indices.length);
+    this.#options.predictor.load(artifact);
+    this.#reference = await this.#logits(0, this.#indices.length);
     return { validation: this.#score(this.#reference), divergence: 0 };
   }
 
   /** @param pictures look at so many of them only, the first ones */
   async divergenceOf(artifact: TaskArtifact, pictures: number): Promise<number> {
     const count = Math.min(pictures, this.#indices.length);
-    return this.#divergence(await this.#logits(artifact, count), count);
+    this.#options.predictor.load(artifact);
+    return this.#divergence(await this.#logits(0, count), count);
   }
 
   /** On the first `count` pictures; validation pictures come first. */
@@ -80,9 +82,19 @@ export class Judge {
     return meanDivergence(this.#reference.subarray(0, count * classes), logits.subarray(0, count * classes), classes);
   }
 
-  async judge(artifact: TaskArtifact): Promise<Judgement> {
-    const logits = await this.#logits(artifact, this.#indices.length);
-    return { validation: this.#score(logits), divergence: Math.max(this.#divergence(logits, this.#validation.length), this.#divergence(logits, this.#indices.length)) };
+  /** @param isRefused by its validation pictures alone: then the others are not looked at, and the divergence is that on the former */
+  async judge(artifact: TaskArtifact, isRefused: (validation: Evaluation) => boolean = () => false): Promise<Judgement> {
+    const { predictor, batchSize } = this.#options;
+    const { classes } = predictor;
+    predictor.load(artifact);
+    const first = Math.min(this.#indices.length, batchSize * Math.ceil(this.#validation.length / batchSize));
+    const logits = new Float32Array(this.#indices.length * classes);
+    logits.set(await this.#logits(0, first));
+    const validation = this.#score(logits);
+    const divergence = this.#divergence(logits, this.#validation.length);
+    if (isRefused(validation)) return { validation, divergence };
+    logits.set(await this.#logits(first, this.#indices.length), first * classes);
+    return { validation, divergence: Math.max(divergence, this.#divergence(logits, this.#indices.length)) };
   }
 
   /** Validation pictures come first. */
@@ -91,14 +103,14 @@ export class Judge {
     return scoreLogits(logits.subarray(0, this.#validation.length * predictor.classes), this.#validation.map((index) => data.labels[index] ?? -1), predictor.classes);
   }
 
-  async #logits(artifact: TaskArtifact, count: number): Promise<Float32Array> {
+  /** Answers to pictures `from` to `to` of the version that is loaded. @param from first of a batch */
+  async #logits(from: number, to: number): Promise<Float32Array> {
     const { predictor, batchSize, between } = this.#options;
     const { classes } = predictor;
-    predictor.load(artifact);
-    const all = new Float32Array(count * classes);
-    for (let start = 0; start < count; start += batchSize) {
+    const all = new Float32Array((to - from) * classes);
+    for (let start = from; start < to; start += batchSize) {
       const logits = await predictor.logits(this.#images(start / batchSize));
-      all.set(logits.subarray(0, Math.min(batchSize, count - start) * classes), start * classes);
+      all.set(logits.subarray(0, Math.min(batchSize, to - start) * classes), (start - from) * classes);
       await between();
     }
     return all;

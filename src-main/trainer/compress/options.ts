@@ -80,14 +80,23 @@ function lowRankOptions({ shape, data }: FloatTensor): Option[] {
   const largest = ranks.at(-1);
   if (largest === undefined || shape.length < 2) return [];
   const svd = truncatedSvd(data, rows, columns, largest);
+  const whole = sumOfSquares(data);
   return ranks.flatMap((rank) => {
     const factors = cut(svd, rank, rows, columns);
+    const kept = sumOfSquares(svd.singularValues.subarray(0, rank));
     return FACTOR_SPECS.map((spec): Option => {
       const left = encoded(factors.left, spec);
       const right = encoded(factors.right, spec);
-      return { name: `low-rank ${String(rank)} ${withStep(spec.form, spec)}`, spec, factors, bytes: left.bytes + right.bytes, error: productError(data, left.values, right.values, rank, columns) };
+      const error = Math.max(0, whole - kept) + Math.max(0, productError(factors.left, factors.right, left.values, right.values));
+      return { name: `low-rank ${String(rank)} ${withStep(spec.form, spec)}`, spec, factors, bytes: left.bytes + right.bytes, error };
     });
   });
+}
+
+function sumOfSquares(numbers: Float32Array | Float64Array): number {
+  let sum = 0;
+  for (let index = 0; index < numbers.length; index++) sum += (numbers[index] ?? 0) ** 2;
+  return sum;
 }
 
 function cut({ left, right, rank: all }: LowRankFactors, rank: number, rows: number, columns: number): { left: FloatTensor; right: FloatTensor } {
@@ -97,18 +106,33 @@ function cut({ left, right, rank: all }: LowRankFactors, rank: number, rows: num
   };
 }
 
-function productError(data: Float32Array, left: Float32Array, right: Float32Array, rank: number, columns: number): number {
+/**
+ * ‖L·R − L̂·R̂‖² from products of the factors alone: rank² · (rows + columns) instead of rank · rows · columns. What L·R leaves of the
+ * layer is orthogonal to the columns of L and nearly so to the rows of R, so its square adds up with this one.
+ */
+function productError(left: FloatTensor, right: FloatTensor, roughLeft: Float32Array, roughRight: Float32Array): number {
+  const [rank = 0, columns = 0] = right.shape;
+  const rows = left.data.length / Math.max(1, rank);
   let error = 0;
-  const row = new Float64Array(columns);
-  for (let start = 0, at = 0; start < data.length; start += columns, at += rank) {
-    row.set(data.subarray(start, start + columns));
-    for (let k = 0; k < rank; k++) {
-      const factor = left[at + k] ?? 0;
-      for (let column = 0; column < columns; column++) row[column] = (row[column] ?? 0) - factor * (right[k * columns + column] ?? 0);
-    }
-    for (const rest of row) error += rest * rest;
+  for (let a = 0; a < rank; a++) for (let b = 0; b < rank; b++) {
+    const exact = columnsDot(left.data, left.data, rows, rank, a, b) * rowsDot(right.data, right.data, columns, a, b);
+    const crossed = columnsDot(left.data, roughLeft, rows, rank, a, b) * rowsDot(right.data, roughRight, columns, a, b);
+    const rough = columnsDot(roughLeft, roughLeft, rows, rank, a, b) * rowsDot(roughRight, roughRight, columns, a, b);
+    error += exact - 2 * crossed + rough;
   }
   return error;
+}
+
+function columnsDot(one: Float32Array, other: Float32Array, rows: number, rank: number, a: number, b: number): number {
+  let sum = 0;
+  for (let at = 0; at < rows * rank; at += rank) sum += (one[at + a] ?? 0) * (other[at + b] ?? 0);
+  return sum;
+}
+
+function rowsDot(one: Float32Array, other: Float32Array, columns: number, a: number, b: number): number {
+  let sum = 0;
+  for (let column = 0; column < columns; column++) sum += (one[a * columns + column] ?? 0) * (other[b * columns + column] ?? 0);
+  return sum;
 }
 
 /** What the numbers are in a form. */
@@ -124,6 +148,6 @@ function encoded(tensor: FloatTensor, spec: FormSpec): { name: string; bytes: nu
   const bytes = streams.reduce((sum, [, own]) => sum + (own.length < 512 ? own.length : Math.min(own.length, compress(own, ESTIMATE_LEVEL).length)), ENTRY_BYTES);
   const values = spec.form === 'float32' ? tensor.data : decodeTensor(entry, tensor.shape, new StreamReader(new Map(streams)), 'x');
   let error = 0;
-  tensor.data.forEach((value, index) => (error += (value - (values[index] ?? 0)) ** 2));
+  for (let index = 0; index < values.length; index++) error += ((tensor.data[index] ?? 0) - (values[index] ?? 0)) ** 2;
   return { name: formName(entry, tensor.shape), bytes, error, values };
 }

@@ -5,13 +5,14 @@
  *    form it is the part's sensitivity, and sensitivity × squared error predicts the divergence of every other form: to second order a
  *    divergence is quadratic in a change of weights.
  * 2. For a limit of the predicted sum, Lagrange multipliers give the choice with the fewest bytes (choose-forms).
- * 3. The limit itself is found with whole files: written, read back, and evaluated. A version is accepted when its validation
+ * 3. The limit itself is found with whole versions: every part as its form has it, evaluated. A version is accepted when its validation
  *    accuracy is at most the tolerance below the original's and its mean divergence at most DIVERGENCE_PER_POINT × tolerance. The
- *    second condition is what counts on few validation pictures, where a single one is several points.
+ *    second condition is what counts on few validation pictures, where a single one is several points. What is accepted is written;
+ *    the caller reads it back and evaluates the file.
  */
 import type { TaskArtifact } from '../../contract/training.ts';
 import { decodeTaskFile } from '../../formats/task-file.ts';
-import { assemble, roughened, type Choice } from './assemble.ts';
+import { assemble, roughened, RoughValues, type Choice } from './assemble.ts';
 import { chooseForms, type RatedOption } from './choose-forms.ts';
 import type { Judge, Judgement } from './judge.ts';
 import { losslessOption, optionsOf, type Option } from './options.ts';
@@ -19,13 +20,15 @@ import type { Part } from './parts.ts';
 
 /** Nats of mean divergence for one point of tolerance. */
 export const DIVERGENCE_PER_POINT = 0.04;
-/** Whole files evaluated for the choice: more where pictures are few, for each costs little then and accuracy is a matter of single pictures. */
+/** Versions evaluated for the choice: more where pictures are few, for each costs little then and accuracy is a matter of single pictures. */
 const EVALUATIONS = 14;
 const EVALUATIONS_OF_FEW = 36;
 /** Validation pictures below which they are few: a single one is half a point. */
 const FEW = 200;
-/** Pictures for the sensitivity of a part. */
-const SENSITIVITY_PICTURES = 128;
+/** Pictures for the sensitivity of a part: that many for all parts together, in a network of many parts fewer for each. */
+const ALL_SENSITIVITY_PICTURES = 3520;
+const FEWEST_SENSITIVITY_PICTURES = 32;
+const MOST_SENSITIVITY_PICTURES = 128;
 /** Evaluations that bring the real divergence near its target. */
 const CORRECTIONS = 5;
 /** As near as this is near enough; what is aimed at is a little below. */
@@ -74,13 +77,15 @@ export function isWithin({ validation, divergence }: Judgement, reference: Judge
 /** Versions within the tolerance, smallest first; the lossless one is the last resort of the caller. */
 export async function searchForms(options: SearchOptions): Promise<{ accepted: Candidate[]; evaluations: number }> {
   const { artifact, parts, judge, reference, tolerance, onProgress } = options;
+  const values = new RoughValues();
   const rated = await rate(options);
   const accepted: Candidate[] = [];
   const seen = new Map<string, Attempted>();
   const few = judge.validation.length < FEW;
   const most = few ? EVALUATIONS_OF_FEW : EVALUATIONS;
   let evaluations = 0;
-  const attempt = async (limit: number): Promise<Attempted> => {
+  const least = reference.validation.accuracy - tolerance / 100 - ROUNDING;
+  const attempt = async (limit: number, refuseEarly: boolean): Promise<Attempted> => {
     const positions = chooseForms(rated.map(({ ratings }) => ratings), limit);
     const key = positions.join();
     const known = seen.get(key);
@@ -90,10 +95,10 @@ export async function searchForms(options: SearchOptions): Promise<{ accepted: C
       const option = rated[index]?.all[positions[index] ?? 0];
       return option === undefined ? [] : [{ part, option }];
     });
-    const candidate = await judged(artifact, choices, judge);
-    const within = isWithin(candidate.judgement, reference, tolerance);
-    if (within) accepted.push(candidate);
-    const attempted = { within, divergence: candidate.judgement.divergence };
+    const judgement = await judge.judge(roughened(artifact, choices, values), refuseEarly ? (validation) => validation.accuracy < least : undefined);
+    const within = isWithin(judgement, reference, tolerance);
+    if (within) accepted.push({ choices, bytes: assemble(artifact, choices), judgement });
+    const attempted = { within, divergence: judgement.divergence };
     seen.set(key, attempted);
     return attempted;
   };
@@ -112,17 +117,17 @@ interface Attempted {
  * is accepted. Accuracy on few pictures rises and falls with single ones: a version that only it refuses says little of its neighbours,
  * so short steps try many of them before long ones make sure that something is found.
  */
-async function approach(target: number, attempt: (limit: number) => Promise<Attempted>, left: () => number, shortStride: number): Promise<void> {
+async function approach(target: number, attempt: (limit: number, refuseEarly: boolean) => Promise<Attempted>, left: () => number, shortStride: number): Promise<void> {
   let limit = target;
   for (let round = 0; round < CORRECTIONS; round++) {
-    const { divergence } = await attempt(limit);
+    const { divergence } = await attempt(limit, false);
     const ratio = target / Math.max(divergence, Number.MIN_VALUE);
     if (ratio >= 1 && ratio < NEAR) break;
     limit *= Math.min(LONG_STRIDE, Math.max(1 / LONG_STRIDE, AIM * ratio));
   }
   // Choices are discrete: a limit may give a choice that is known, which costs nothing but must not go on for ever.
   for (let round = 0; round < 4 * EVALUATIONS_OF_FEW && left() > 0; round++) {
-    if ((await attempt(limit)).within) return;
+    if ((await attempt(limit, true)).within) return;
     limit /= left() > LAST ? shortStride : LONG_STRIDE;
   }
 }
@@ -134,11 +139,12 @@ interface Rated {
 
 async function rate({ artifact, parts, judge, onProgress }: SearchOptions): Promise<Rated[]> {
   const rated: Rated[] = [];
+  const pictures = Math.min(MOST_SENSITIVITY_PICTURES, Math.max(FEWEST_SENSITIVITY_PICTURES, Math.floor(ALL_SENSITIVITY_PICTURES / parts.length)));
   for (const [index, part] of parts.entries()) {
     onProgress('measuring', index, parts.length);
     const all = optionsOf(part);
     const harsh = harshOf(all);
-    const divergence = harsh.error === 0 ? 0 : await judge.divergenceOf(roughened(artifact, part, harsh.spec), SENSITIVITY_PICTURES);
+    const divergence = harsh.error === 0 ? 0 : await judge.divergenceOf(roughened(artifact, [{ part, option: harsh }], new RoughValues()), pictures);
     const sensitivity = harsh.error === 0 ? 0 : divergence / harsh.error;
     // No form that changes numbers is free, however little the pictures show of it.
     rated.push({ all, ratings: all.map(({ bytes, error }) => ({ bytes, divergence: error === 0 ? 0 : Math.max(sensitivity * error, Number.MIN_VALUE) })) });
