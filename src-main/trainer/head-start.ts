@@ -4,14 +4,18 @@
  */
 import type { TrainConfig } from '../contract/training.ts';
 import { epochOrder, trainingBatch } from '../core/batching.ts';
-import { softmaxRegression } from '../core/softmax-regression.ts';
+import { scoreLogits } from '../core/metrics.ts';
+import { softmaxRegression, type SoftmaxRegression } from '../core/softmax-regression.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
 import type { TrainingSession } from '../training/types.ts';
 import type { LoopControl } from './control.ts';
 import type { PictureInputs } from './picture-inputs.ts';
 
-/** Enough to be better than a random head by far; a perfect probe would be sure of what the pictures it was fitted to do not say. */
-const REGRESSION = { penalty: 0.05, iterations: 100 } as const;
+/** From strong to weak: with more features than pictures a weak one fits the pictures perfectly and is sure of what they do not say. */
+const PENALTIES = [100, 30, 10, 3, 1, 0.3, 0.1, 0.03] as const;
+const ITERATIONS = 100;
+/** Held out to choose the penalty. */
+const HELD_OUT = 0.25;
 /** Products of one iteration; beyond, fewer pictures do. */
 const MOST_PRODUCTS = 2e7;
 
@@ -41,7 +45,40 @@ export async function startHead({ session, data, config, inputs, control }: Head
     if (control.cancelled) return;
     if ((labels.length + config.batchSize) * width * session.classes > MOST_PRODUCTS) break;
   }
-  session.setHead(softmaxRegression(joined(rows), labels, session.classes, REGRESSION));
+  session.setHead(fittedHead(joined(rows), labels, session.classes));
+}
+
+/**
+ * Fitted to all rows with the penalty that predicts held-out rows best: the last ones, so whole batches, whose normalisation has not
+ * seen the others.
+ * @param features [rows, width] @param labels of the rows
+ */
+export function fittedHead(features: Float32Array, labels: readonly number[], classes: number): SoftmaxRegression {
+  const width = features.length / Math.max(1, labels.length);
+  const fitted = Math.ceil((1 - HELD_OUT) * labels.length);
+  const heldOut = labels.slice(fitted);
+  let penalty: number = PENALTIES[0];
+  let least = Infinity;
+  for (const candidate of PENALTIES) {
+    const head = softmaxRegression(features.subarray(0, fitted * width), labels.slice(0, fitted), classes, { penalty: candidate, iterations: ITERATIONS });
+    const { loss } = scoreLogits(logitsOf(head, features.subarray(fitted * width)), heldOut, classes);
+    if (loss >= least) break;
+    least = loss;
+    penalty = candidate;
+  }
+  return softmaxRegression(features, labels, classes, { penalty, iterations: ITERATIONS });
+}
+
+/** W·x + b of every row, [rows, classes]. */
+function logitsOf({ weight, bias }: SoftmaxRegression, features: Float32Array): Float32Array {
+  const width = weight.length / bias.length;
+  const logits = new Float32Array((features.length / width) * bias.length);
+  for (let row = 0, at = 0; at < logits.length; row++) for (let label = 0; label < bias.length; label++, at++) {
+    let sum = bias[label] ?? 0;
+    for (let column = 0; column < width; column++) sum += (weight[label * width + column] ?? 0) * (features[row * width + column] ?? 0);
+    logits[at] = sum;
+  }
+  return logits;
 }
 
 function joined(parts: readonly Float32Array[]): Float32Array {
