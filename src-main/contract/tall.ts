@@ -1,6 +1,6 @@
 /** @file TALL masks of several tasks: the job and what comes of it. */
 import type { BaseFiles } from './trainer-protocol.ts';
-import type { Evaluation, TrainConfig } from './training.ts';
+import type { Evaluation, SmallerBatch, TrainConfig } from './training.ts';
 
 export interface TallJob {
   base: BaseFiles;
@@ -14,6 +14,8 @@ export interface TallJob {
   outputFolder: string;
   engine: TrainConfig['engine'];
   threads: number;
+  /** Pictures that are evaluated at once; absent: PICTURES_AT_ONCE (contract/trainer-protocol). */
+  batchSize?: number;
 }
 
 export interface TallTask {
@@ -39,4 +41,6 @@ export interface TallReport {
   parameters: number;
   tasks: TallTask[];
   seconds: number;
+  /** How it went on by itself where memory did not suffice, in order; absent where it did. */
+  recoveries?: SmallerBatch[];
 }

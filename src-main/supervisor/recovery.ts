@@ -2,6 +2,7 @@
 import type { CompressJob } from '../contract/compression.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { JointJob } from '../contract/joint.ts';
+import type { TallJob } from '../contract/tall.ts';
 import { PICTURES_AT_ONCE, type PredictJob, type PredictManyJob, type TrainJob } from '../contract/trainer-protocol.ts';
 import type { Recovery, SmallerBatch } from '../contract/training.ts';
 import { smallerMicroBatches, type MicroBatches } from '../core/micro-batch.ts';
@@ -39,7 +40,7 @@ export function nextAttempt<J extends Run>(job: J, error: unknown): (J & { recov
 }
 
 /** Work that asks weights and changes none. */
-type Asking = PredictJob | PredictManyJob | CompressJob;
+export type Asking = PredictJob | PredictManyJob | CompressJob | TallJob;
 
 /**
  * Half of the pictures at once, for work that is then done anew; what it answers does not depend on them.

@@ -6,7 +6,7 @@ import type { TallJob } from '../contract/tall.ts';
 import type { PredictJob, PredictManyJob, TrainerEvent, TrainJob } from '../contract/trainer-protocol.ts';
 import { OwnedChild, type ChildOptions } from './owned-child.ts';
 import type { SmallerBatch } from '../contract/training.ts';
-import { nextAttempt, nextBatch } from './recovery.ts';
+import { nextAttempt, nextBatch, type Asking } from './recovery.ts';
 
 type EventOf<K extends TrainerEvent['kind']> = Extract<TrainerEvent, { kind: K }>;
 
@@ -67,7 +67,7 @@ export class TrainerClient {
     }
   }
 
-  async #inSmallerBatches<J extends PredictJob | PredictManyJob | CompressJob, D>(job: J, ask: (attempt: J) => Promise<D>, signal: AbortSignal | undefined): Promise<{ done: D; recoveries: SmallerBatch[] }> {
+  async #inSmallerBatches<J extends Asking, D>(job: J, ask: (attempt: J) => Promise<D>, signal: AbortSignal | undefined): Promise<{ done: D; recoveries: SmallerBatch[] }> {
     const recoveries: SmallerBatch[] = [];
     for (let attempt = job; ; ) {
       try {
@@ -87,11 +87,14 @@ export class TrainerClient {
     this.#child = new OwnedChild('trainer', this.#options);
   }
 
-  /** @throws TapsError: the job's own failure, `cancelled`, or `child-crashed` */
-  tall(job: TallJob, signal?: AbortSignal): Promise<EventOf<'tall'>> {
-    return this.#learn({ kind: 'tall', job }, 'tall', () => undefined, signal).catch((error: unknown) => {
+  /** As `compress`, for several tasks at once. @throws TapsError: the job's own failure, `cancelled`, or `child-crashed` */
+  async tall(job: TallJob, signal?: AbortSignal): Promise<EventOf<'tall'>> {
+    try {
+      const { done, recoveries } = await this.#inSmallerBatches(job, (attempt) => this.#learn({ kind: 'tall', job: attempt }, 'tall', () => undefined, signal), signal);
+      return recoveries.length === 0 ? done : { ...done, report: { ...done.report, recoveries } };
+    } catch (error) {
       throw error instanceof TapsError && error.code === 'cancelled' ? new TapsError('cancelled', 'Making the masks was cancelled.', 'Start it again when you are ready.') : error;
-    });
+    }
   }
 
   #learn<K extends 'done' | 'joint-done' | 'compressed' | 'tall'>(request: object, wanted: K, onEvent: (event: TrainerEvent) => void, signal?: AbortSignal): Promise<EventOf<K>> {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { TapsError } from '../contract/errors.ts';
 import type { TallJob, TallReport, TallTask } from '../contract/tall.ts';
 import type { FloatTensor } from '../contract/tensors.ts';
-import type { TrainerEvent } from '../contract/trainer-protocol.ts';
+import { PICTURES_AT_ONCE, type TrainerEvent } from '../contract/trainer-protocol.ts';
 import type { Evaluation, TaskArtifact } from '../contract/training.ts';
 import { loadBase } from '../bases/load-base.ts';
 import { bitAt } from '../core/bits.ts';
@@ -22,14 +22,22 @@ import { createPredictor, type Predictor } from '../training/predictor.ts';
 import { createSwapPredictor } from '../training/swap-predictor.ts';
 import type { LoopControl } from './control.ts';
 import { evaluateSplit } from './evaluate.ts';
-
-const BATCH = 32;
+import { failureOf } from './recovery.ts';
 
 /**
  * The vector covers every layer that some task changes; normalisation, biases, statistics and heads stay each task's own.
  * @throws TapsError `usage` below two tasks, `base-mismatch`, `cancelled`
  */
 export async function runTallJob(job: TallJob, control: LoopControl): Promise<TrainerEvent> {
+  const { batchSize = PICTURES_AT_ONCE } = job;
+  try {
+    return await tall(job, batchSize, control);
+  } catch (error) {
+    throw failureOf(error, { batchSize });
+  }
+}
+
+async function tall(job: TallJob, batchSize: number, control: LoopControl): Promise<TrainerEvent> {
   const started = performance.now();
   if (job.tasks.length < 2) throw new TapsError('usage', 'TALL masks share one vector among tasks; one task alone has nothing to share.', 'Name at least two tasks of one base.');
   const base = await loadBase(job.base);
@@ -51,7 +59,7 @@ export async function runTallJob(job: TallJob, control: LoopControl): Promise<Tr
       const artifact = artifacts[position];
       const tau = taus[position];
       if (artifact === undefined || tau === undefined) throw new Error('One artefact per task.');
-      const run = new TallRun({ base, engine, control, data: openPreparedSet(preparedFolder), artifact, shared });
+      const run = new TallRun({ base, engine, control, batchSize, data: openPreparedSet(preparedFolder), artifact, shared });
       const { bytes, ...chosen } = await run.choose(tau);
       const path = join(job.outputFolder, `task-${String(position)}.safetensors`);
       await writeFileAtomic(path, bytes);
@@ -73,6 +81,8 @@ function differenceOf(name: string, base: BaseModel, artifact: TaskArtifact): Fl
 }
 
 interface TallRunOptions {
+  /** Pictures that are evaluated at once. */
+  batchSize: number;
   base: BaseModel;
   engine: Engine;
   control: LoopControl;
@@ -92,10 +102,10 @@ class TallRun {
   }
 
   async choose(tau: ReadonlyMap<string, Float32Array>): Promise<Omit<TallTask, 'name' | 'path' | 'bytes'> & { bytes: Uint8Array }> {
-    const { base, engine, artifact, data, shared } = this.#options;
+    const { base, engine, artifact, data, shared, batchSize } = this.#options;
     const validation = data.indicesOf('validation');
     const indices = validation.length > 0 ? validation : data.indicesOf('train');
-    const predictor = await createSwapPredictor({ engine, base, artifact, batchSize: BATCH });
+    const predictor = await createSwapPredictor({ engine, base, artifact, batchSize });
     let best: { lambda: number; accuracy: number; bytes: Uint8Array; density: number } | null = null;
     let validationBefore: Evaluation;
     try {
@@ -111,7 +121,7 @@ class TallRun {
       predictor.dispose();
     }
     if (best === null) throw new Error('There is at least one λ.');
-    const final = await createPredictor({ engine, base, artifact: readTallTask(best.bytes, shared), batchSize: BATCH });
+    const final = await createPredictor({ engine, base, artifact: readTallTask(best.bytes, shared), batchSize });
     try {
       return { lambda: best.lambda, density: best.density, bytes: best.bytes, validationBefore, validation: await this.#evaluate(final, indices), test: await this.#evaluate(final, data.indicesOf('test')) };
     } finally {
@@ -120,12 +130,12 @@ class TallRun {
   }
 
   #evaluate(predictor: Predictor, indices: readonly number[]): Promise<Evaluation> {
-    const { data, artifact: { preprocessing }, control } = this.#options;
+    const { data, artifact: { preprocessing }, control, batchSize } = this.#options;
     const between = async (): Promise<void> => {
       await control.breathe();
       if (control.cancelled) throw new TapsError('cancelled', 'Making the masks was cancelled.', 'Start it again when you are ready.');
     };
-    return evaluateSplit({ data, indices, preprocessing, batchSize: BATCH, classes: predictor.classes, logits: { ofImages: (images) => predictor.logits(images) }, between });
+    return evaluateSplit({ data, indices, preprocessing, batchSize, classes: predictor.classes, logits: { ofImages: (images) => predictor.logits(images) }, between });
   }
 }
 

@@ -26,7 +26,7 @@ function lossOf({ weight, bias }: SoftmaxRegression, { features, labels }: Retur
 }
 
 test('more features than pictures: it predicts pictures it has not seen far better than a head that fits its own by heart', () => {
-  const stream = new RandomStream(3, 'wide');
+  const stream = new RandomStream(3, 'pattern');
   const [seen, unseen] = [clouds(160, 400, stream), clouds(400, 400, stream)];
   const weak = softmaxRegression(seen.features, seen.labels, CLASSES, { penalty: 0.03, iterations: 300 });
   const chosen = fittedHead(seen.features, seen.labels, CLASSES);
@@ -36,7 +36,7 @@ test('more features than pictures: it predicts pictures it has not seen far bett
 });
 
 test('many pictures: as good as the best penalty', () => {
-  const stream = new RandomStream(4, 'many');
+  const stream = new RandomStream(4, 'pattern');
   const [seen, unseen] = [clouds(900, 6, stream), clouds(900, 6, stream)];
   const best = softmaxRegression(seen.features, seen.labels, CLASSES, { penalty: 0.03, iterations: 300 });
   assert.ok(lossOf(fittedHead(seen.features, seen.labels, CLASSES), unseen) < lossOf(best, unseen) + 0.01);

@@ -1,7 +1,7 @@
 /** @file Runs that go on by themselves: in smaller micro-batches where memory does not suffice, in a fresh process where a GPU is lost. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -10,6 +10,7 @@ import type { CompressJob } from '../../src-main/contract/compression.ts';
 import { TapsError } from '../../src-main/contract/errors.ts';
 import type { JointJob } from '../../src-main/contract/joint.ts';
 import type { PredictJob, TrainerEvent, TrainJob } from '../../src-main/contract/trainer-protocol.ts';
+import type { TallJob } from '../../src-main/contract/tall.ts';
 import type { Recovery } from '../../src-main/contract/training.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../../src-main/core/batching.ts';
 import { argMax } from '../../src-main/core/metrics.ts';
@@ -23,12 +24,12 @@ import { runCompressJob } from '../../src-main/trainer/compress/compress-job.ts'
 import { LoopControl } from '../../src-main/trainer/control.ts';
 import { runJointJob } from '../../src-main/trainer/joint-job.ts';
 import { runPredictJob, runPredictManyJob } from '../../src-main/trainer/predict-job.ts';
+import { runTallJob } from '../../src-main/trainer/tall-job.ts';
 import { runTrainJob } from '../../src-main/trainer/train-job.ts';
 import { optimizerStepsPerEpoch } from '../../src-main/training/schedule.ts';
 import { makeTinyJointRun, type TinyJointRun } from '../helpers/joint-run.ts';
 import { makeTinyRun, type TinyRun } from '../helpers/tiny-run.ts';
-
-const childFile = (name: string): string => fileURLToPath(new URL(`children/${name}.ts`, import.meta.url));
+import { withChild } from '../helpers/with-child.ts';
 
 let tiny: TinyRun;
 before(async () => {
@@ -39,18 +40,6 @@ after(() => {
 });
 
 type Ending = { done: Extract<TrainerEvent, { kind: 'done' }> } | { failure: TapsError };
-
-/** Work of a child of its own, which is started with the given environment. */
-async function withChild<T>(file: string, environment: Record<string, string>, work: (client: TrainerClient) => Promise<T>): Promise<T> {
-  Object.assign(process.env, environment);
-  const client = new TrainerClient({ file: childFile(file) });
-  try {
-    return await work(client);
-  } finally {
-    await client.stop();
-    for (const name of Object.keys(environment)) Reflect.deleteProperty(process.env, name);
-  }
-}
 
 async function learn(job: TrainJob, file: string, environment: Record<string, string>): Promise<Ending & { recoveries: Recovery[] }> {
   const recoveries: Recovery[] = [];
@@ -137,7 +126,7 @@ describe('out of memory', () => {
   test('a run that is resumed begins with the micro-batches that had room', async () => {
     const job = tiny.job({ epochs: 6, batchSize: 12 }, 'retreat-resumed');
     process.env['TEST_ROOM'] = '6';
-    const client = new TrainerClient({ file: childFile('failing-runtime') });
+    const client = new TrainerClient({ file: fileURLToPath(new URL('children/failing-runtime.ts', import.meta.url)) });
     const stop = new AbortController();
     await assert.rejects(
       client.train(job, (event) => { if (event.kind === 'epoch' && event.metrics.epoch === 2) stop.abort(); }, stop.signal),
@@ -303,6 +292,23 @@ describe('out of memory in work that changes no weights', () => {
     assert.deepEqual(readFileSync(join(learnt.runFolder, 'smaller')), readFileSync(join(learnt.runFolder, 'whole')));
     assert.deepEqual(report.test.confusion, whole.report.test.confusion);
     assert.deepEqual(report.validationAfter.confusion, whole.report.validationAfter.confusion);
+  });
+
+  test('TALL masks are chosen with fewer pictures at once and are the same files', async () => {
+    const job = (name: string): TallJob => {
+      const outputFolder = join(learnt.runFolder, name);
+      mkdirSync(outputFolder);
+      const task = { artifactPath: join(learnt.runFolder, 'task.safetensors'), preparedFolder: learnt.preparedFolder };
+      return { base: learnt.base, tasks: [{ name: 'one', ...task }, { name: 'other', ...task }], outputFolder, engine: 'onnxruntime', threads: 1 };
+    };
+    const whole = await runTallJob(job('tall-whole'), new LoopControl());
+    assert.ok(whole.kind === 'tall' && whole.report.recoveries === undefined);
+    const { report } = await withChild('failing-runtime', { TEST_ROOM: '10' }, (client) => client.tall(job('tall-smaller')));
+    assert.deepEqual(report.recoveries?.map(({ batchSize }) => batchSize), [16, 8]);
+    for (const [position, { path, test: tested }] of report.tasks.entries()) {
+      assert.deepEqual(readFileSync(path), readFileSync(whole.report.tasks[position]?.path ?? ''));
+      assert.deepEqual(tested.confusion, whole.report.tasks[position]?.test.confusion);
+    }
   });
 });
 

@@ -9,6 +9,7 @@ import { formatBytes, formatPercent } from '../format/units.ts';
 import { parseInteger } from '../options/parse.ts';
 import { METHOD_CHOICES, methodOf } from '../options/train-options.ts';
 import { countDisplay } from '../output/progress.ts';
+import { smallerBatchLine } from '../output/training-display.ts';
 
 interface Options {
   method: string;
@@ -37,6 +38,7 @@ export function tallCommand(): Command {
           onDecoded: countDisplay(terminal, 'Decoding pictures'),
           signal,
         });
+        for (const recovery of outcome.recoveries ?? []) terminal.warn(smallerBatchLine(recovery));
         terminal.result(tallTable(outcome), outcome);
       }),
     );
