@@ -25,6 +25,8 @@ export interface CompressJob {
   encoding: Encoding;
   /** Points, 0..100. */
   tolerance: number;
+  /** `auto`: the file takes at most so many bytes, whatever that costs beyond the tolerance; absent: no limit. */
+  mostBytes?: number | undefined;
   engine: TrainConfig['engine'];
   threads: number;
   /** Pictures that are evaluated at once; absent: PICTURES_AT_ONCE (contract/trainer-protocol). */
@@ -48,6 +50,8 @@ export interface CompressionReport {
   encoding: Encoding;
   /** Points. */
   tolerance: number;
+  /** Bytes that the file was to take at most; absent where nothing was asked. Where not even the coarsest forms hold it, `bytesAfter` is above. */
+  mostBytes?: number;
   /** Largest mean Kullback-Leibler divergence (nats per picture) from the original's answers that was allowed; null where nothing was searched. */
   divergenceLimit: number | null;
   /** Reached, on the pictures the choice looked at: validation pictures, filled up with training pictures where there are few. */

@@ -1,6 +1,7 @@
 /** @file Use-case: a smaller form of what was learnt. Chosen and evaluated by a trainer child, stored beside the original. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { SizeBudget } from '../contract/budget.ts';
 import type { CompressionReport, CompressProgress, Encoding } from '../contract/compression.ts';
 import type { QuarantinedImage } from '../contract/dataset.ts';
 import { TapsError } from '../contract/errors.ts';
@@ -23,6 +24,8 @@ export interface CompressTaskOptions {
   encoding: Encoding;
   /** Points of validation accuracy, 0..100. */
   tolerance: number;
+  /** Of the file; a size of a full copy where it is a share. Only for `auto`; absent: no limit. */
+  budget?: SizeBudget | undefined;
   engine: TrainConfig['engine'];
   /** CPU threads, 0 = all cores. */
   threads: number;
@@ -69,6 +72,7 @@ export async function compressTask(library: Library, options: CompressTaskOption
         preparedFolder,
         encoding: options.encoding,
         tolerance: options.tolerance,
+        mostBytes: options.encoding === 'auto' ? mostBytesOf(options.budget, fullCopyBytes(base, task.classNames.length)) : undefined,
         engine: options.engine,
         threads: options.threads,
       },
@@ -84,6 +88,11 @@ export async function compressTask(library: Library, options: CompressTaskOption
     await trainer.stop();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+function mostBytesOf(budget: SizeBudget | undefined, fullCopy: number): number | undefined {
+  if (budget === undefined) return undefined;
+  return budget.kind === 'bytes' ? budget.bytes : Math.floor(budget.share * fullCopy);
 }
 
 async function workFolder(library: Library): Promise<string> {

@@ -1,5 +1,5 @@
 /** @file What a sweep is to run: every task with every setting and seed, as complete configurations. */
-import type { Budget, PathPlan } from '../contract/budget.ts';
+import type { SizeBudget, PathPlan } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { SweepEntry } from '../contract/sweep.ts';
 import { LAYER_PATTERNS, trainConfigSchema, type LayerPattern, type MethodId, type TrainConfig } from '../contract/training.ts';
@@ -13,7 +13,7 @@ export interface SweepPlan {
   /** For TAPS: one setting each. */
   lambdas: readonly number[];
   /** For TAPS one setting each; for fixed layers, three patterns at the same bytes each. Budgets of bytes only. */
-  budgets: readonly Exclude<Budget, { kind: 'accuracy' }>[];
+  budgets: readonly SizeBudget[];
   /** For TAPS: one more setting. */
   path: PathPlan | null;
   seeds: readonly number[];

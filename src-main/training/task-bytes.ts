@@ -1,6 +1,6 @@
 /** @file What a task will take, as a function of its open layers: the quantity a budget limits. */
 import { TapsError } from '../contract/errors.ts';
-import type { Budget, TaskBytes } from '../contract/budget.ts';
+import type { SizeBudget, TaskBytes } from '../contract/budget.ts';
 
 export type { TaskBytes };
 
@@ -9,14 +9,11 @@ export function bytesOf({ fixed, layers }: TaskBytes, open: readonly boolean[]):
   return layers.reduce((sum, bytes, layer) => sum + (open[layer] === true ? bytes : 0), fixed);
 }
 
-/** A budget that asks for bytes, not for accuracy. */
-export type ByteBudget = Exclude<Budget, { kind: 'accuracy' }>;
-
 /**
  * The limit of a budget in bytes.
  * @throws TapsError `invalid-config` when not even a task without open layers fits, with the smallest budget that can be held
  */
-export function limitOf(budget: ByteBudget, bytes: TaskBytes): number {
+export function limitOf(budget: SizeBudget, bytes: TaskBytes): number {
   const limit = budget.kind === 'bytes' ? budget.bytes : Math.floor(budget.share * bytes.fullCopy);
   if (limit >= bytes.fixed) return limit;
   const asked = budget.kind === 'bytes' ? `${String(limit)} bytes` : `${String(limit)} bytes (${percent(budget.share)} of a full copy)`;

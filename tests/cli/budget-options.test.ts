@@ -20,6 +20,10 @@ test('lists of sizes and numbers; bits need a budget', () => {
   assert.throws(() => parsePoints('101'));
   assert.equal(budgetOf({}), undefined);
   assert.deepEqual(budgetOf({ budget: parseBudget('5%'), bits: 4 }), { kind: 'share', share: 0.05, bitsPerWeight: 4 });
+  // What is made smaller afterwards counts less, unless the person says how much.
+  assert.deepEqual(budgetOf({ budget: parseBudget('5%'), encoding: 'auto' }), { kind: 'share', share: 0.05, bitsPerWeight: 2 });
+  assert.deepEqual(budgetOf({ budget: parseBudget('5%'), encoding: 'auto', bits: 8 }), { kind: 'share', share: 0.05, bitsPerWeight: 8 });
+  assert.deepEqual(budgetOf({ budget: parseBudget('5%'), encoding: 'int8' }), { kind: 'share', share: 0.05, bitsPerWeight: 32 });
   assert.throws(() => budgetOf({ bits: 4 }), /there is no budget/);
 });
 

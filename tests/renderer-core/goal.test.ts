@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { trainConfigSchema } from '../../src-main/contract/training.ts';
 import { fewestPathEpochs, pathEpochs } from '../../src-main/core/path-plan.ts';
-import { budgetEntry, budgetFrom, DEFAULT_LEVELS, fittingPath, fittingRange, goalOf, GOALS, judgeBudget, leastShare, limitBytes, missingEpochs, pathOver, rangeOf, setGoal } from '../../src-renderer/screens/tune/goal.ts';
+import { budgetEntry, budgetFrom, counted, DEFAULT_LEVELS, fittingPath, fittingRange, goalOf, GOALS, judgeBudget, leastShare, limitBytes, missingEpochs, pathOver, rangeOf, setGoal } from '../../src-renderer/screens/tune/goal.ts';
 
 const FACTS = { gatedLayers: 15, trainImages: 240 };
 const BOUNDS = { leastBytes: 22_856, mostBytes: 1_584_459, fullCopyBytes: 1_574_700 };
@@ -74,6 +74,22 @@ test('what cannot be held, what holds by itself; the least share that is named c
       assert.notEqual(judgeBudget({ kind: 'share', share: leastShare(bounds), bitsPerWeight: 32 }, bounds), 'impossible');
     }),
   );
+});
+
+test('a budget for what is made smaller afterwards counts fewer bits: it lets more layers stay open, and is loose earlier', () => {
+  const budget = { kind: 'share', share: 0.25, bitsPerWeight: 32 } as const;
+  const packed = counted(budget, { encoding: 'auto' });
+  assert.deepEqual(packed, { ...budget, bitsPerWeight: 2 });
+  assert.deepEqual(counted(packed, {}), budget);
+  assert.deepEqual(counted(packed, { encoding: 'int8' }), budget);
+  assert.equal(judgeBudget(budget, BOUNDS), 'fine');
+  assert.equal(judgeBudget(packed, BOUNDS), 'loose');
+  assert.equal(judgeBudget(counted({ ...budget, share: 0.03 }, { encoding: 'auto' }), BOUNDS), 'fine');
+  const points = { kind: 'accuracy', points: 1, reference: 0.9 } as const;
+  assert.deepEqual(counted(points, { encoding: 'auto' }), points);
+  const config = { ...fresh(), encoding: 'auto' as const };
+  setGoal(config, 'budget', FACTS);
+  assert.equal(config.budget?.kind === 'share' ? config.budget.bitsPerWeight : 0, 2);
 });
 
 test('epochs of a path: what is refused is exactly what has not one epoch per level; levels lie end to end', () => {

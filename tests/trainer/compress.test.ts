@@ -107,6 +107,28 @@ describe('auto', () => {
     assert.ok((sizes[0] ?? 0) > (sizes[2] ?? 0));
   });
 
+  test('a size that is asked for is held and nearly used, whatever the tolerance; its figures are those of the file', async () => {
+    const run = await learn('full-fine-tuning');
+    const { bytesAfter } = await compress(jobOf(run, { tolerance: 0.001 }));
+    const mostBytes = Math.floor(0.8 * bytesAfter);
+    const job = jobOf(run, { tolerance: 0.001, mostBytes, outputPath: join(run.runFolder, 'fitting.safetensors') });
+    const report = await compress(job);
+    assert.ok(report.bytesAfter <= mostBytes && report.bytesAfter > 0.8 * mostBytes, `${String(report.bytesAfter)} of ${String(mostBytes)}`);
+    assert.deepEqual([report.mostBytes, report.bytesAfter], [mostBytes, readFileSync(job.outputPath).length]);
+    const predicted = await runPredictJob({ base: job.base, artifactPath: job.outputPath, preparedFolder: job.preparedFolder, indices: openPreparedSet(job.preparedFolder).indicesOf('validation'), engine: 'onnxruntime', threads: 1 });
+    assert.ok(predicted.kind === 'predicted');
+    assert.equal(predicted.evaluation?.accuracy, report.validationAfter.accuracy);
+  });
+
+  test('a size above what the tolerance needs changes nothing; one that no form holds gives the smallest file there is', async () => {
+    const run = await learn('full-fine-tuning');
+    const plain = await compress(jobOf(run));
+    const roomy = await compress(jobOf(run, { mostBytes: 10 * plain.bytesAfter, outputPath: join(run.runFolder, 'roomy.safetensors') }));
+    assert.deepEqual([roomy.bytesAfter, roomy.test], [plain.bytesAfter, plain.test]);
+    const report = await compress(jobOf(run, { mostBytes: 10, outputPath: join(run.runFolder, 'tiny.safetensors') }));
+    assert.ok(report.bytesAfter > 10 && report.bytesAfter < plain.bytesAfter);
+  });
+
   test('a smaller form can be made smaller again', async () => {
     const run = await learn('full-fine-tuning');
     const first = jobOf(run, { encoding: 'float16', outputPath: join(run.runFolder, 'half.safetensors') });

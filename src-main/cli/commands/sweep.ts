@@ -1,7 +1,7 @@
 /** @file `taps sweep`. */
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import type { Budget } from '../../contract/budget.ts';
+import type { SizeBudget } from '../../contract/budget.ts';
 import { toleranceSchema } from '../../contract/compression.ts';
 import { TapsError } from '../../contract/errors.ts';
 import type { MethodId } from '../../contract/training.ts';
@@ -27,7 +27,7 @@ import { bringBack, cancelOnce, collectOnce, sameSweep, sendAndWait } from './sw
 interface Options extends Record<string, unknown>, ClusterOptions {
   methods: string[];
   lambdas?: number[];
-  budgets?: Exclude<Budget, { kind: 'accuracy' }>[];
+  budgets?: SizeBudget[];
   bits?: number;
   path?: number;
   seeds: number[];

@@ -10,6 +10,7 @@ import { runCommand, type CommandContext } from '../context.ts';
 import { formatBytes, formatDuration, formatPercent } from '../format/units.ts';
 import { addBudgetOptions, budgetOf } from '../options/budget-options.ts';
 import { addTrainOptions, givenTrainOptions, methodOf, trainConfigOf, wordOfMethod } from '../options/train-options.ts';
+import { sizeLine } from './compress.ts';
 import { learn } from './learn.ts';
 import { learnPath, pathConfigOf } from './path.ts';
 
@@ -84,6 +85,8 @@ function reportOutcome({ terminal }: CommandContext, { task, run, delta, smaller
     formatDuration(result.seconds),
   ];
   if (smaller !== undefined && 'code' in smaller) terminal.warn(`There is no smaller form: ${smaller.message} Make one with: taps compress ${task.name}`);
+  const told = smaller === undefined || 'code' in smaller || smaller.compression === null ? null : sizeLine(smaller.compression);
+  if (told !== null) terminal.warn(told);
   const stored = smaller === undefined || 'code' in smaller ? '' : `\nStored in ${formatBytes(smaller.blob.bytes)} too: test accuracy ${formatPercent(smaller.testAccuracy)}`;
   terminal.result(`Learnt ${task.name} with ${wordOfMethod(delta.method)}: ${parts.join(', ')}${stored}`, { task, run, delta, result, ...(smaller === undefined ? {} : { smaller }) });
 }

@@ -1,6 +1,6 @@
 /** @file Options that ask for a budget or a path instead of a penalty, and lists of numbers. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { budgetSchema, type Budget } from '../../contract/budget.ts';
+import { BITS_WHEN_SMALLER, budgetSchema, type SizeBudget } from '../../contract/budget.ts';
 import { TapsError } from '../../contract/errors.ts';
 import { parseNames, parseNumber } from './parse.ts';
 
@@ -8,7 +8,7 @@ import { parseNames, parseNumber } from './parse.ts';
 const UNITS: Readonly<Record<string, number>> = { b: 1, kb: 1e3, mb: 1e6, gb: 1e9 };
 
 /** `600kB`, `1.2 MB`, `48000` (bytes) or `20%` (of a full copy). */
-export function parseBudget(text: string): Exclude<Budget, { kind: 'accuracy' }> {
+export function parseBudget(text: string): SizeBudget {
   const match = /^\s*([0-9.eE+-]+)\s*(%|[a-zA-Z]*)\s*$/.exec(text);
   const value = parseNumber(match?.[1] ?? text);
   const unit = (match?.[2] ?? '').toLowerCase();
@@ -26,7 +26,7 @@ export function parseNumbers(text: string): number[] {
 }
 
 /** Sizes with commas between. */
-export function parseBudgets(text: string): Exclude<Budget, { kind: 'accuracy' }>[] {
+export function parseBudgets(text: string): SizeBudget[] {
   return parseNames(text).map(parseBudget);
 }
 
@@ -44,7 +44,7 @@ export function parsePoints(text: string): number {
   return points;
 }
 
-export const BITS_OPTION = (): Option => new Option('--bits <bits>', 'what the budget counts for a weight; less than 32 when the task is compressed afterwards (1 to 32) [default: 32]').argParser(parseBits);
+export const BITS_OPTION = (): Option => new Option('--bits <bits>', 'what the budget counts for a weight; less than 32 when the task is compressed afterwards (1 to 32) [default: 32; 2 with --encoding auto]').argParser(parseBits);
 
 export function addBudgetOptions(command: Command): Command {
   return command
@@ -54,10 +54,10 @@ export function addBudgetOptions(command: Command): Command {
 }
 
 /** The budget of bytes that was asked for. @throws TapsError `usage` for bits without a budget */
-export function budgetOf(options: { budget?: Exclude<Budget, { kind: 'accuracy' }>; bits?: number }): Exclude<Budget, { kind: 'accuracy' }> | undefined {
+export function budgetOf(options: { budget?: SizeBudget; bits?: number; encoding?: string }): SizeBudget | undefined {
   if (options.budget === undefined) {
     if (options.bits !== undefined) throw new TapsError('usage', '--bits says what a budget counts, and there is no budget.', 'Give --budget as well.');
     return undefined;
   }
-  return { ...options.budget, bitsPerWeight: options.bits ?? options.budget.bitsPerWeight };
+  return { ...options.budget, bitsPerWeight: options.bits ?? (options.encoding === 'auto' ? BITS_WHEN_SMALLER : options.budget.bitsPerWeight) };
 }

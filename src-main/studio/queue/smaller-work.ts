@@ -1,4 +1,5 @@
 /** @file Making the result of an ended run smaller, as its settings ask for: the job that follows the run. */
+import { sizeBudget } from '../../contract/budget.ts';
 import type { CompressProgress } from '../../contract/compression.ts';
 import { DEFAULT_TOLERANCE } from '../../contract/compression.ts';
 import { envelopeOf, TapsError } from '../../contract/errors.ts';
@@ -49,6 +50,7 @@ export class SmallerWork implements Work {
         deltaId,
         encoding,
         tolerance,
+        budget: sizeBudget(config.budget),
         engine,
         threads,
         onProgress: (progress) => {

@@ -20,7 +20,7 @@ import { failureOf } from '../recovery.ts';
 import { Judge, type Judgement } from './judge.ts';
 import { formOption, losslessOption } from './options.ts';
 import { partsOf, type Part } from './parts.ts';
-import { DIVERGENCE_PER_POINT, isWithin, judged, losslessCandidate, searchForms, type Candidate } from './search.ts';
+import { DIVERGENCE_PER_POINT, fittingForms, isWithin, judged, losslessCandidate, rate, searchForms, type Candidate, type SearchOptions } from './search.ts';
 
 /** The form of layers when a person names one. */
 const GIVEN: Readonly<Record<Exclude<Encoding, 'auto' | 'float32'>, FormSpec>> = {
@@ -68,6 +68,7 @@ async function compress(job: CompressJob, control: LoopControl, send: (event: Tr
     const report: CompressionReport = {
       encoding: job.encoding,
       tolerance: job.tolerance,
+      ...(job.mostBytes === undefined ? {} : { mostBytes: job.mostBytes }),
       divergenceLimit: job.encoding === 'auto' ? DIVERGENCE_PER_POINT * job.tolerance : null,
       divergence: candidate.judgement.divergence,
       pictures: run.pictures,
@@ -118,7 +119,7 @@ class Compression {
       const lossless = await losslessCandidate({ artifact, parts, judge });
       if (encoding === 'float32' || (encoding === 'auto' && tolerance === 0)) return { candidate: lossless, reference, evaluations: 1 };
       if (encoding !== 'auto') return { candidate: await judged(artifact, given(parts, GIVEN[encoding]), judge), reference, evaluations: 1 };
-      const { accepted, evaluations } = await searchForms({
+      const search: SearchOptions = {
         artifact,
         parts,
         judge,
@@ -127,9 +128,16 @@ class Compression {
         onProgress: (stage, done, total) => {
           this.#around.send({ kind: 'compressing', progress: { stage, done, total } });
         },
-      });
+      };
+      const rated = await rate(search);
+      const { accepted, evaluations } = await searchForms(search, rated);
       const candidate = (await this.#confirmed(accepted, reference)) ?? lossless;
-      return { candidate, reference, evaluations };
+      const { mostBytes = Infinity } = this.#job;
+      if (candidate.bytes.length <= mostBytes) return { candidate, reference, evaluations };
+      // A size that was asked for counts more than the tolerance.
+      const fitting = fittingForms(artifact, parts, rated, mostBytes);
+      const { divergence } = await judge.judge(decodeTaskFile(fitting.bytes));
+      return { candidate: { ...fitting, judgement: { validation: await this.evaluate(decodeTaskFile(fitting.bytes), this.#chosenBy), divergence } }, reference, evaluations: evaluations + 1 };
     } finally {
       predictor.dispose();
     }
@@ -137,15 +145,19 @@ class Compression {
 
   /** The smallest version that is within the tolerance as every later prediction computes it, with weights that the runtime knows. */
   async #confirmed(accepted: readonly Candidate[], reference: Judgement): Promise<Candidate | null> {
-    const { data } = this.#around;
-    const validation = data.indicesOf('validation');
-    const indices = validation.length > 0 ? validation : data.indicesOf('train');
     for (const candidate of accepted) {
-      const evaluation = await this.evaluate(decodeTaskFile(candidate.bytes), indices);
+      const evaluation = await this.evaluate(decodeTaskFile(candidate.bytes), this.#chosenBy);
       const judgement = { ...candidate.judgement, validation: evaluation };
       if (isWithin(judgement, reference, this.#job.tolerance)) return { ...candidate, judgement };
     }
     return null;
+  }
+
+  /** The pictures whose accuracy decides. */
+  get #chosenBy(): readonly number[] {
+    const { data } = this.#around;
+    const validation = data.indicesOf('validation');
+    return validation.length > 0 ? validation : data.indicesOf('train');
   }
 
   async evaluate(artifact: TaskArtifact, indices: readonly number[]): Promise<Evaluation> {

@@ -75,10 +75,9 @@ export function isWithin({ validation, divergence }: Judgement, reference: Judge
 }
 
 /** Versions within the tolerance, smallest first; the lossless one is the last resort of the caller. */
-export async function searchForms(options: SearchOptions): Promise<{ accepted: Candidate[]; evaluations: number }> {
+export async function searchForms(options: SearchOptions, rated: readonly Rated[]): Promise<{ accepted: Candidate[]; evaluations: number }> {
   const { artifact, parts, judge, reference, tolerance, onProgress } = options;
   const values = new RoughValues();
-  const rated = await rate(options);
   const accepted: Candidate[] = [];
   const seen = new Map<string, Attempted>();
   const few = judge.validation.length < FEW;
@@ -91,10 +90,7 @@ export async function searchForms(options: SearchOptions): Promise<{ accepted: C
     const known = seen.get(key);
     if (known !== undefined) return known;
     onProgress('choosing', evaluations++, most);
-    const choices = parts.flatMap((part, index) => {
-      const option = rated[index]?.all[positions[index] ?? 0];
-      return option === undefined ? [] : [{ part, option }];
-    });
+    const choices = choicesAt(parts, rated, positions);
     const judgement = await judge.judge(roughened(artifact, choices, values), refuseEarly ? (validation) => validation.accuracy < least : undefined);
     const within = isWithin(judgement, reference, tolerance);
     if (within) accepted.push({ choices, bytes: assemble(artifact, choices), judgement });
@@ -132,12 +128,59 @@ async function approach(target: number, attempt: (limit: number, refuseEarly: bo
   }
 }
 
-interface Rated {
+function choicesAt(parts: readonly Part[], rated: readonly Rated[], positions: readonly number[]): Choice[] {
+  return parts.flatMap((part, index) => {
+    const option = rated[index]?.all[positions[index] ?? 0];
+    return option === undefined ? [] : [{ part, option }];
+  });
+}
+
+/** Halvings of the range of limits, in which every limit that makes a difference lies (nats). */
+const HALVINGS = 40;
+const LEAST_LIMIT = 1e-9;
+const MOST_LIMIT = 1e4;
+/** Files that are written until one is just below the size. */
+const WRITINGS = 6;
+/** Of the size: near enough. */
+const FULL = 0.97;
+
+/**
+ * The version with the least predicted divergence whose file takes at most so many bytes; where there is none, the smallest. Sizes of
+ * parts are estimates, so the size that is aimed at is moved by what a file really took.
+ */
+export function fittingForms(artifact: TaskArtifact, parts: readonly Part[], rated: readonly Rated[], mostBytes: number): Omit<Candidate, 'judgement'> {
+  const at = (limit: number): Omit<Candidate, 'judgement'> & { estimate: number } => {
+    const choices = choicesAt(parts, rated, chooseForms(rated.map(({ ratings }) => ratings), limit));
+    return { choices, bytes: new Uint8Array(), estimate: choices.reduce((sum, { option }) => sum + option.bytes, 0) };
+  };
+  let aim = mostBytes;
+  let best: Omit<Candidate, 'judgement'> | null = null;
+  for (let writing = 0; writing < WRITINGS; writing++) {
+    let [low, high] = [Math.log(LEAST_LIMIT), Math.log(MOST_LIMIT)];
+    for (let step = 0; step < HALVINGS; step++) {
+      const middle = (low + high) / 2;
+      if (at(Math.exp(middle)).estimate <= aim) high = middle;
+      else low = middle;
+    }
+    const { choices, estimate } = at(Math.exp(high));
+    const bytes = assemble(artifact, choices);
+    if (bytes.length <= mostBytes && (best === null || bytes.length > best.bytes.length)) best = { choices, bytes };
+    if (bytes.length <= mostBytes && bytes.length >= FULL * mostBytes) break;
+    aim = Math.min(aim, estimate) * (((1 + FULL) / 2) * mostBytes) / bytes.length;
+  }
+  if (best !== null) return best;
+  const { choices } = at(Infinity);
+  return { choices, bytes: assemble(artifact, choices) };
+}
+
+/** The forms of a part, and what each of them is predicted to do. */
+export interface Rated {
   all: Option[];
   ratings: RatedOption[];
 }
 
-async function rate({ artifact, parts, judge, onProgress }: SearchOptions): Promise<Rated[]> {
+/** Measures every part: step 1 of [Note: Choosing forms]. */
+export async function rate({ artifact, parts, judge, onProgress }: SearchOptions): Promise<Rated[]> {
   const rated: Rated[] = [];
   const pictures = Math.min(MOST_SENSITIVITY_PICTURES, Math.max(FEWEST_SENSITIVITY_PICTURES, Math.floor(ALL_SENSITIVITY_PICTURES / parts.length)));
   for (const [index, part] of parts.entries()) {

@@ -1,5 +1,5 @@
 /** @file What a TAPS run is asked for, as settings and back: a penalty, a budget, a path; and what cannot be held. Pure. */
-import { pathSchema, type Budget, type PathPlan } from '../../../src-main/contract/budget.ts';
+import { BITS_WHEN_SMALLER, pathSchema, type Budget, type PathPlan } from '../../../src-main/contract/budget.ts';
 import { TapsError } from '../../../src-main/contract/errors.ts';
 import type { BudgetBounds } from '../../../src-main/contract/studio/images.ts';
 import type { TrainConfig } from '../../../src-main/contract/training.ts';
@@ -71,8 +71,13 @@ export function rangeOf(config: TrainConfig, facts: PathFacts): TypedRange {
 export function setGoal(config: TrainConfig, goal: Goal, facts: PathFacts): void {
   delete config.budget;
   delete config.path;
-  if (goal === 'budget') config.budget = { kind: 'share', share: DEFAULT_SHARE, bitsPerWeight: 32 };
+  if (goal === 'budget') config.budget = counted({ kind: 'share', share: DEFAULT_SHARE, bitsPerWeight: 32 }, config);
   else if (goal === 'path') config.path = fittingPath(config, DEFAULT_LEVELS, facts);
+}
+
+/** The budget as it counts for these settings: of weights that are made smaller afterwards, more fit. */
+export function counted(budget: Budget, { encoding }: Pick<TrainConfig, 'encoding'>): Budget {
+  return budget.kind === 'accuracy' ? budget : { ...budget, bitsPerWeight: encoding === 'auto' ? BITS_WHEN_SMALLER : 32 };
 }
 
 export const BUDGET_UNITS = ['kB', 'MB', 'share', 'points'] as const;
@@ -116,7 +121,9 @@ export function judgeBudget(budget: Budget, bounds: BudgetBounds): BudgetVerdict
   const limit = limitBytes(budget, bounds);
   if (limit === null) return 'fine';
   if (limit < bounds.leastBytes) return 'impossible';
-  return limit >= bounds.mostBytes ? 'loose' : 'fine';
+  const { leastBytes, mostBytes } = bounds;
+  const bits = budget.kind === 'accuracy' ? 32 : budget.bitsPerWeight;
+  return limit >= leastBytes + ((mostBytes - leastBytes) * bits) / 32 ? 'loose' : 'fine';
 }
 
 /** The smallest budget that can be held, as a fraction of a copy, rounded up to tenths of a per cent so that it can be typed. */
