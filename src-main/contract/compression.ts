@@ -25,7 +25,7 @@ export interface CompressJob {
   encoding: Encoding;
   /** Points, 0..100. */
   tolerance: number;
-  /** `auto`: the file takes at most so many bytes, whatever that costs beyond the tolerance; absent: no limit. */
+  /** `auto`: instead of the smallest within the tolerance, the file nearest to the original that takes at most so many bytes. */
   mostBytes?: number | undefined;
   engine: TrainConfig['engine'];
   threads: number;
@@ -50,7 +50,7 @@ export interface CompressionReport {
   encoding: Encoding;
   /** Points. */
   tolerance: number;
-  /** Bytes that the file was to take at most; absent where nothing was asked. Where not even the coarsest forms hold it, `bytesAfter` is above. */
+  /** Bytes that the file was to take at most; absent where a tolerance was asked for. Where not even the coarsest forms hold it, `bytesAfter` is above. */
   mostBytes?: number;
   /** Largest mean Kullback-Leibler divergence (nats per picture) from the original's answers that was allowed; null where nothing was searched. */
   divergenceLimit: number | null;

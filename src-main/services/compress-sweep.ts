@@ -1,5 +1,5 @@
 /** @file Use-case: the results of a sweep made smaller, those of full fine-tuning and of TAPS; what was made before is not made again. */
-import { sizeBudget } from '../contract/budget.ts';
+import { budgetOfSmaller } from '../contract/budget.ts';
 import type { CompressProgress } from '../contract/compression.ts';
 import type { DeltaRecord } from '../contract/records.ts';
 import { compressTask } from './compress-task.ts';
@@ -41,7 +41,7 @@ export async function compressSweep(library: Library, sweepId: string, { toleran
     const onMemory = (residentBytes: number): void => {
       measured.largest = Math.max(measured.largest, residentBytes);
     };
-    await compressTask(library, { task: taskId, method: null, deltaId: id, encoding: 'auto', tolerance, budget: sizeBudget(config.budget), engine: config.engine, threads: config.threads, onProgress, onMemory, signal });
+    await compressTask(library, { task: taskId, method: null, deltaId: id, encoding: 'auto', tolerance, budget: budgetOfSmaller(config.budget), engine: config.engine, threads: config.threads, onProgress, onMemory, signal });
   };
   await workOff(open, parallel, work, signal);
 }

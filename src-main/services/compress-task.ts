@@ -24,7 +24,7 @@ export interface CompressTaskOptions {
   encoding: Encoding;
   /** Points of validation accuracy, 0..100. */
   tolerance: number;
-  /** Of the file; a size of a full copy where it is a share. Only for `auto`; absent: no limit. */
+  /** For `auto`, instead of a tolerance: what the file may take. */
   budget?: SizeBudget | undefined;
   engine: TrainConfig['engine'];
   /** CPU threads, 0 = all cores. */

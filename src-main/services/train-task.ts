@@ -1,6 +1,6 @@
 /** @file Use-case: learn a task. Prepares the pictures, runs the trainer child, stores what it learnt. */
 import { existsSync, readdirSync } from 'node:fs';
-import { sizeBudget } from '../contract/budget.ts';
+import { budgetOfSmaller } from '../contract/budget.ts';
 import { DEFAULT_TOLERANCE } from '../contract/compression.ts';
 import { TapsError, envelopeOf, type ErrorEnvelope } from '../contract/errors.ts';
 import type { QuarantinedImage } from '../contract/dataset.ts';
@@ -68,7 +68,7 @@ async function withSmallerForm(library: Library, { onDecoded, signal, smallerLat
   const { encoding, tolerance = DEFAULT_TOLERANCE, engine, threads } = run.config;
   if (encoding === undefined || smallerLater) return outcome;
   try {
-    const made = await compressTask(library, { task: task.id, method: null, deltaId: delta.id, encoding, tolerance, budget: sizeBudget(run.config.budget), engine, threads, onDecoded, signal });
+    const made = await compressTask(library, { task: task.id, method: null, deltaId: delta.id, encoding, tolerance, budget: budgetOfSmaller(run.config.budget), engine, threads, onDecoded, signal });
     return { ...outcome, task: made.task, smaller: made.delta };
   } catch (error) {
     return { ...outcome, smaller: envelopeOf(error) };

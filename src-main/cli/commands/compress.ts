@@ -33,7 +33,7 @@ export function compressCommand(): Command {
     .description('store a learnt task in fewer bytes, as a new result beside the old one; forms are chosen on validation pictures, the test pictures are looked at once')
     .addOption(new Option('--form <form>', 'auto: for each layer the form that makes the file smallest within the tolerance; otherwise all layers in this form, whatever it costs').choices(ENCODINGS).default('auto'))
     .option('--tolerance <points>', 'percentage points of validation accuracy that may be lost with auto (0 to 100; 0: nothing may change)', parseNumber, DEFAULT_TOLERANCE)
-    .addOption(new Option('--at-most <size>', 'auto: largest size of the file, such as 600kB or 3% of a full copy, whatever it costs beyond the tolerance').argParser(parseBudget))
+    .addOption(new Option('--at-most <size>', 'auto: largest size of the file, such as 600kB or 3% of a full copy; of what fits, the nearest to the original, whatever the tolerance').argParser(parseBudget))
     .addOption(new Option('--method <method>', 'result of this method [default: the current result]').choices(METHOD_CHOICES))
     .addOption(new Option('--engine <name>', 'what computes (see taps doctor)').choices(ENGINE_IDS).default('onnxruntime'))
     .option('--threads <count>', 'CPU threads, 0 = all cores', parseInteger, 0)

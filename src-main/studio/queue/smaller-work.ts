@@ -1,5 +1,5 @@
 /** @file Making the result of an ended run smaller, as its settings ask for: the job that follows the run. */
-import { sizeBudget } from '../../contract/budget.ts';
+import { budgetOfSmaller } from '../../contract/budget.ts';
 import type { CompressProgress } from '../../contract/compression.ts';
 import { DEFAULT_TOLERANCE } from '../../contract/compression.ts';
 import { envelopeOf, TapsError } from '../../contract/errors.ts';
@@ -50,7 +50,7 @@ export class SmallerWork implements Work {
         deltaId,
         encoding,
         tolerance,
-        budget: sizeBudget(config.budget),
+        budget: budgetOfSmaller(config.budget),
         engine,
         threads,
         onProgress: (progress) => {

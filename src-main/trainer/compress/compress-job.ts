@@ -69,7 +69,7 @@ async function compress(job: CompressJob, control: LoopControl, send: (event: Tr
       encoding: job.encoding,
       tolerance: job.tolerance,
       ...(job.mostBytes === undefined ? {} : { mostBytes: job.mostBytes }),
-      divergenceLimit: job.encoding === 'auto' ? DIVERGENCE_PER_POINT * job.tolerance : null,
+      divergenceLimit: job.encoding === 'auto' && job.mostBytes === undefined ? DIVERGENCE_PER_POINT * job.tolerance : null,
       divergence: candidate.judgement.divergence,
       pictures: run.pictures,
       bytesBefore: before.length,
@@ -130,14 +130,17 @@ class Compression {
         },
       };
       const rated = await rate(search);
+      const { mostBytes } = this.#job;
+      if (mostBytes !== undefined) {
+        if (lossless.bytes.length <= mostBytes) return { candidate: lossless, reference, evaluations: 1 };
+        const fitting = fittingForms(artifact, parts, rated, mostBytes);
+        const stored = decodeTaskFile(fitting.bytes);
+        const { divergence } = await judge.judge(stored);
+        return { candidate: { ...fitting, judgement: { validation: await this.evaluate(stored, this.#chosenBy), divergence } }, reference, evaluations: 1 };
+      }
       const { accepted, evaluations } = await searchForms(search, rated);
       const candidate = (await this.#confirmed(accepted, reference)) ?? lossless;
-      const { mostBytes = Infinity } = this.#job;
-      if (candidate.bytes.length <= mostBytes) return { candidate, reference, evaluations };
-      // A size that was asked for counts more than the tolerance.
-      const fitting = fittingForms(artifact, parts, rated, mostBytes);
-      const { divergence } = await judge.judge(decodeTaskFile(fitting.bytes));
-      return { candidate: { ...fitting, judgement: { validation: await this.evaluate(decodeTaskFile(fitting.bytes), this.#chosenBy), divergence } }, reference, evaluations: evaluations + 1 };
+      return { candidate, reference, evaluations };
     } finally {
       predictor.dispose();
     }

@@ -24,7 +24,7 @@ export const tune = {
   smaller: {
     afterwards: 'Make it smaller afterwards',
     hint: 'When the run has ended, its result is also stored in the fewest bytes that lose at most so much. That one is then shown; what was learnt stays beside it.',
-    budget: 'The budget is that of the smaller form: more layers may stay open, and the file holds it even where that costs more.',
+    budget: 'The budget is that of the smaller form: more layers may stay open, and the file is the best that holds it, whatever it loses.',
     form: (form: string): string => `Every layer is stored as: ${form}.`,
   },
   advanced: 'Advanced settings',
