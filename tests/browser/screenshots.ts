@@ -6,6 +6,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { jointConfigSchema } from '../../src-main/contract/joint.ts';
 import { trainConfigSchema, type MethodId } from '../../src-main/contract/training.ts';
 import { BrowserStudio, goTo, ROOT } from './harness.ts';
 
@@ -67,12 +68,22 @@ async function learn(sample: string, name: string): Promise<{ id: string }> {
   for (const { method, learningRate, lambda = 1 } of RUNS) {
     await studio.ask('run.start', { taskId: task.id, config: trainConfigSchema.parse({ method, learningRate, lambda, epochs: EPOCHS, warmupEpochs: Math.min(3, Math.floor(EPOCHS / 4)), batchSize: 16, seed: 1 }) });
   }
-  await until(async () => !(await studio.ask('run.list', {})).some(({ status }) => status === 'running' || status === 'queued'));
+  await until(idle);
   return task;
 }
 
-/** One run that is going, and one that waits. */
 const [first = '', second = ''] = tasks;
+const idle = async (): Promise<boolean> => !(await studio.ask('run.list', {})).some(({ status }) => status === 'running' || status === 'queued');
+const short = trainConfigSchema.parse({ method: 'taps', learningRate: 0.05, epochs: EPOCHS, warmupEpochs: Math.min(3, Math.floor(EPOCHS / 4)), batchSize: 16 });
+
+/** Several seeds and λ as one job, and both tasks learnt together. */
+const [sweepBefore] = await studio.ask('sweep.list', {});
+const sweep = sweepBefore ?? (await studio.ask('sweep.start', { taskIds: [second], config: short, seeds: [0, 1, 2], lambdas: [0.3, 1], parallel: 1 })).sweep;
+const [jointBefore] = await studio.ask('joint.list', {});
+const joint = jointBefore ?? (await studio.ask('joint.start', { name: 'Both', taskIds: [first, second], config: jointConfigSchema.parse({ variant: 'exact', train: short }) }));
+await until(async () => (await studio.ask('joint.list', {})).every(({ state }) => state === 'done') && (await studio.ask('sweep.list', {})).every(({ state }) => state === 'done') && (await idle()));
+
+/** One run that is going, and one that waits. */
 const config = trainConfigSchema.parse({ method: 'taps', learningRate: 0.05, epochs: 40, batchSize: 16, seed: 2 });
 const interrupted = (await studio.ask('run.list', {})).filter(({ status }) => status === 'interrupted');
 async function goOn(taskId: string): Promise<{ id: string }> {
@@ -98,6 +109,15 @@ for (const theme of THEMES) {
     await shoot(page, 'training', theme, width);
     await goTo(page, '/training');
     await shoot(page, 'queue', theme, width);
+    await goTo(page, `/sweep/${sweep.id}`);
+    await page.getByRole('cell', { name: /±/ }).first().waitFor();
+    await shoot(page, 'sweep', theme, width);
+    await goTo(page, '/together');
+    await page.getByRole('checkbox').first().waitFor();
+    await shoot(page, 'together', theme, width);
+    await goTo(page, `/joint/${joint.id}`);
+    await page.getByRole('heading', { name: 'What came of it' }).waitFor();
+    await shoot(page, 'joint', theme, width);
     await goTo(page, `/task/${first}`);
     await page.getByRole('grid', { name: 'Confusion matrix' }).waitFor();
     await shoot(page, 'result', theme, width);
