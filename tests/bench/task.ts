@@ -39,7 +39,7 @@ const { values } = parseArgs({
   },
 });
 const seeds = values.seeds.split(',').map(Number);
-const fastEpochs = Number(values['fast-epochs'] ?? Math.round(Number(values.epochs) / 2));
+const fastEpochs = Number(values['fast-epochs'] ?? Math.round(Number(values.epochs) / 3));
 
 interface Outcome {
   /** Of the whole command. */
