@@ -34,7 +34,9 @@ export async function compressSweep(library: Library, sweepId: string, { toleran
     const { taskId, runId, config } = entry;
     const id = runId === null ? null : library.deltas.idOfRun(runId);
     if (id === null || config.path !== undefined || (config.method !== 'taps' && config.method !== 'full-fine-tuning')) return [];
-    return library.deltas.list(taskId).some(({ derivedFrom }) => derivedFrom === id) ? [] : [{ id, entry }];
+    const forSize = budgetOfSmaller(config.budget) !== undefined;
+    const isThere = library.deltas.list(taskId).some(({ derivedFrom, compression }) => derivedFrom === id && (compression?.mostBytes !== undefined) === forSize);
+    return isThere ? [] : [{ id, entry }];
   });
   const work = async ({ id, entry: { taskId, setting, config } }: (typeof open)[number], measured: Measured): Promise<void> => {
     onResult?.(library.tasks.get(taskId).name, setting, config.seed);

@@ -48,10 +48,17 @@ export function pointsOf(library: Library, sweepIds: readonly string[], compress
       return single(delta, `path, λ ${String(lambda)}`, 'TAPS path', lambda);
     });
     const ids = new Set(own.map(({ delta }) => delta.id));
-    const smaller = compressed.filter(({ derivedFrom }) => derivedFrom !== null && ids.has(derivedFrom)).map((delta) => single(delta, `${setting}, compressed`, 'compressed'));
-    return [...own, ...smaller];
+    const smaller = compressed.filter(({ derivedFrom }) => derivedFrom !== null && ids.has(derivedFrom)).map((delta) => single(delta, `${setting}, ${wordsOfForm(delta, full)}`, 'compressed'));
+    // Of forms that were asked for in the same way, the newest.
+    return [...own, ...new Map(smaller.map((form): [string, Single] => [form.setting, form])).values()];
   });
   return [...Map.groupBy(singles, ({ task, setting }) => JSON.stringify([task, setting])).values()].flatMap(pointOf);
+}
+
+/** How a smaller form was asked for: within a tolerance, or for a size. */
+function wordsOfForm({ compression }: DeltaRecord, fullCopy: number): string {
+  const { mostBytes } = compression ?? {};
+  return mostBytes === undefined ? 'compressed' : `fitted into ${String(Number(((100 * mostBytes) / fullCopy).toPrecision(2)))} %`;
 }
 
 function groupOf(setting: string): ResultPoint['group'] {
