@@ -9,9 +9,14 @@ import { text } from '../text/index.ts';
 /** Empty for methods that have nothing to set, and for results that came from another library. */
 export function settingOf({ config, pathLevel, smaller }: Pick<ComparePoint, 'config' | 'pathLevel' | 'smaller'>): string {
   const asked = config === null ? '' : config.method === 'taps' ? gateSetting(config, pathLevel) : methodSetting(config);
-  const form = smaller === null ? '' : smaller.encoding === 'auto' ? words.within(smaller.tolerance) : words.form(text.frontier.encodings[smaller.encoding]);
+  const form = smaller === null ? '' : formWords(smaller);
   const trunk = config !== null && config.trunkShare > 0 ? words.trunk(formatPercent(config.trunkShare)) : '';
   return [asked, trunk, form].filter((part) => part !== '').join(', ');
+}
+
+function formWords({ encoding, tolerance, mostBytes }: NonNullable<ComparePoint['smaller']>): string {
+  if (encoding !== 'auto') return words.form(text.frontier.encodings[encoding]);
+  return mostBytes === undefined ? words.within(tolerance) : words.fitted(formatBytes(mostBytes));
 }
 
 /** `TAPS, λ 0.3`: method and setting. */

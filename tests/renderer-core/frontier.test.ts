@@ -67,6 +67,7 @@ test('settings in words, for every way of asking', () => {
   assert.equal(asked('taps', { path: { lambdas: [0.1, 1] } }, { pathLevel: 1 }), 'level 2 of 2, λ 1');
   assert.equal(asked('taps', { path: { lambdas: [0.1, 1] }, budget: { kind: 'accuracy', points: 1, reference: 0.8 } }), 'path of 2 levels');
   assert.equal(asked('taps', { lambda: 1 }, { smaller: { encoding: 'auto', tolerance: 0.5 } }), 'λ 1, made smaller within 0.5 points');
+  assert.equal(asked('taps', { lambda: 1 }, { smaller: { encoding: 'auto', tolerance: 0.5, mostBytes: 47_000 } }), 'λ 1, made to fit into 47.0 kB');
   assert.equal(asked('full-fine-tuning', {}, { smaller: { encoding: 'int4', tolerance: 0.5 } }), 'stored as 4 bits');
   assert.equal(asked('low-rank', { rank: 4 }), 'rank 4');
   assert.equal(asked('low-rank', { rank: 4, layers: ['a'] }), 'rank 4, 1 named layer');

@@ -30,7 +30,7 @@ export interface ComparePoint {
   /** Of a path: from 0, the weakest penalty. null for any other run. */
   pathLevel: number | null;
   /** How it was made smaller from another result; null for what was learnt. */
-  smaller: { encoding: Encoding; tolerance: number } | null;
+  smaller: { encoding: Encoding; tolerance: number; /** For a size instead of a tolerance. */ mostBytes?: number } | null;
   isCurrent: boolean;
   createdAt: number;
 }

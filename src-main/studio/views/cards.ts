@@ -34,7 +34,9 @@ export function deltaCard(delta: DeltaRecord, fullBytes: number): DeltaCard {
 
 /** How a result was made from another one; null for what was learnt. */
 export function smallerOf({ compression }: Pick<DeltaRecord, 'compression'>): ComparePoint['smaller'] {
-  return compression === null ? null : { encoding: compression.encoding, tolerance: compression.tolerance };
+  if (compression === null) return null;
+  const { encoding, tolerance, mostBytes } = compression;
+  return { encoding, tolerance, ...(mostBytes === undefined ? {} : { mostBytes }) };
 }
 
 export function taskCard(session: LibrarySession, { id }: Pick<TaskRecord, 'id'>): TaskCard {

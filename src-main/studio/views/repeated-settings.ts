@@ -46,6 +46,6 @@ function intervalOf(values: readonly (number | null)[]): RepeatedSetting['test']
 /** Equal for results that differ in their seed, or in what changes no result: threads, memory, the form it was also stored in. */
 function settingKey({ pathLevel, compression }: DeltaRecord, config: TrainConfig, datasetId: string): string {
   const { seed: _seed, threads: _threads, trunkMemory: _memory, trunkDisk: _disk, encoding: _encoding, tolerance: _tolerance, ...rest } = config;
-  const form = compression === null ? null : [compression.encoding, compression.tolerance];
+  const form = compression === null ? null : [compression.encoding, compression.mostBytes ?? compression.tolerance, compression.mostBytes !== undefined];
   return JSON.stringify([datasetId, pathLevel, form, Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1))]);
 }

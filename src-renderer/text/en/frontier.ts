@@ -31,6 +31,7 @@ export const frontier = {
     trunk: (share: string): string => `trunk of ${share} kept`,
     pattern: (pattern: 'last' | 'first' | 'random', size: string): string => `${pattern} layers, ${size}`,
     layers: (count: number): string => `${String(count)} named ${count === 1 ? 'layer' : 'layers'}`,
+    fitted: (bytes: string): string => `made to fit into ${bytes}`,
     within: (points: number): string => `made smaller within ${String(points)} ${points === 1 ? 'point' : 'points'}`,
     form: (form: string): string => `stored as ${form}`,
     rank: (rank: number): string => `rank ${String(rank)}`,

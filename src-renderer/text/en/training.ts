@@ -69,6 +69,7 @@ export const training = {
   smaller: {
     title: 'Made smaller afterwards',
     within: (points: number): string => `At most ${String(points)} ${points === 1 ? 'point' : 'points'} of validation accuracy may be lost.`,
+    fitting: (budget: string): string => `The form nearest to what was learnt that takes ${budget}.`,
     form: (form: string): string => `Stored as: ${form}.`,
     states: {
       later: 'Begins when the run has ended.',
