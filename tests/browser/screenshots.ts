@@ -72,8 +72,11 @@ async function learn(sample: string, name: string): Promise<{ id: string }> {
   return task;
 }
 
+async function idle(): Promise<boolean> {
+  return !(await studio.ask('run.list', {})).some(({ status }) => status === 'running' || status === 'queued');
+}
+
 const [first = '', second = ''] = tasks;
-const idle = async (): Promise<boolean> => !(await studio.ask('run.list', {})).some(({ status }) => status === 'running' || status === 'queued');
 const short = trainConfigSchema.parse({ method: 'taps', learningRate: 0.05, epochs: EPOCHS, warmupEpochs: Math.min(3, Math.floor(EPOCHS / 4)), batchSize: 16 });
 
 /** Several seeds and λ as one job, and both tasks learnt together. */
@@ -132,7 +135,7 @@ for (const theme of THEMES) {
     await shoot(page, 'budget', theme, width);
     await goTo(page, '/compare');
     await shoot(page, 'compare', theme, width);
-    await page.getByRole('heading', { name: /^Layers by tasks/ }).evaluate((heading) => heading.scrollIntoView({ block: 'start' }));
+    await page.getByRole('heading', { name: /^Layers by tasks on cifar10/ }).evaluate((heading) => heading.scrollIntoView({ block: 'start' }));
     await shoot(page, 'compare-layers', theme, width);
     await goTo(page, `/task/${first}/export`);
     if (theme === 'light' && width === 1280) {
