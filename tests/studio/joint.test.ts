@@ -57,6 +57,8 @@ test('exact: stands still, stops with a checkpoint, outlives the program, and en
   assert.deepEqual(tasks.filter(({ baseName }) => baseName === 'together').map(({ current }) => current?.method), ['taps', 'taps']);
   const told = harness.events.some((event) => event.name === 'joint.changed' && event.payload.progress !== null);
   assert.ok(told, 'tells how far it is');
+  const { epochs } = await harness.ask('joint.show', { jointId: id });
+  assert.equal(epochs.at(-1)?.epoch, 3, 'what was learnt since the start of the program is shown after the end too');
 });
 
 test('two stages: the run of each task is told as one that goes, and is stopped and gone on with in the second stage too', { timeout: LONG_MS }, async () => {
@@ -71,6 +73,7 @@ test('two stages: the run of each task is told as one that goes, and is stopped 
   if (stopped.state === 'unfinished') await harness.ask('joint.resume', { jointId: id });
   const done = await until(id, ({ state }) => state === 'done', 'the end');
   assert.equal(done.result?.tasks.length, 2);
+  assert.deepEqual((await harness.ask('joint.show', { jointId: id })).epochs.map(({ epoch, tasks }) => [epoch, tasks.length]), [[0, 2], [1, 2], [2, 2]]);
 });
 
 test('what cannot be: one task, one named twice, a budget; an unfinished one is given up and its name is free', { timeout: LONG_MS }, async () => {

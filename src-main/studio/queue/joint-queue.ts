@@ -13,13 +13,22 @@ import type { RunQueue } from './run-queue.ts';
 export class JointQueue {
   readonly #queue: RunQueue;
   readonly #isHidden: (jointId: string) => boolean;
+  /** Epochs that were learnt since the program was started, by joint run: they outlast the job that brought them. */
+  readonly #epochs = new Map<string, JointEpochView[]>();
 
   constructor(queue: RunQueue, isHidden: (jointId: string) => boolean) {
     this.#queue = queue;
     this.#isHidden = isHidden;
     queue.jobs.handle('joint', (job) => new JointWork(job, this.unfinished(job.id).name, queue.host, () => {
       this.#tell(job.id);
+    }, (epoch) => {
+      this.#keep(job.id, epoch);
     }));
+  }
+
+  #keep(jointId: string, view: JointEpochView): void {
+    const others = (this.#epochs.get(jointId) ?? []).filter(({ epoch }) => epoch !== view.epoch);
+    this.#epochs.set(jointId, [...others, view].sort((a, b) => a.epoch - b.epoch));
   }
 
   get #library(): RunQueue['host']['library'] {
@@ -36,9 +45,7 @@ export class JointQueue {
 
   /** @throws TapsError `not-found` */
   show(jointId: string): { joint: JointView; epochs: JointEpochView[] } {
-    const { current } = this.#queue.jobs;
-    const epochs = current instanceof JointWork && current.job.id === jointId ? [...current.epochs] : [];
-    return { joint: this.view(jointId), epochs };
+    return { joint: this.view(jointId), epochs: this.#epochs.get(jointId) ?? [] };
   }
 
   /** @throws TapsError `not-found` */

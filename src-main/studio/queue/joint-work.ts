@@ -19,6 +19,7 @@ export class JointWork implements Work {
   readonly #name: string;
   readonly #host: RunHost;
   readonly #tell: () => void;
+  readonly #learnt: (epoch: JointEpochView) => void;
   #control = new TrainControl();
   #shouldPause = false;
   readonly #abort = new AbortController();
@@ -27,22 +28,18 @@ export class JointWork implements Work {
   progress: JointProgress | null = null;
   memory: JointMemory | null = null;
   paused = false;
-  #epochs: readonly JointEpochView[] = [];
 
-  /** @param name of the joint run @param tell its view has changed */
-  constructor(job: Extract<Job, { kind: 'joint' }>, name: string, host: RunHost, tell: () => void) {
+  /** @param name of the joint run @param tell its view has changed @param learnt an epoch has ended */
+  constructor(job: Extract<Job, { kind: 'joint' }>, name: string, host: RunHost, tell: () => void, learnt: (epoch: JointEpochView) => void) {
     this.job = job;
     this.#name = name;
     this.#host = host;
     this.#tell = tell;
+    this.#learnt = learnt;
   }
 
   get runs(): readonly ActiveRun[] {
     return this.#run === null ? [] : [this.#run.active];
-  }
-
-  get epochs(): readonly JointEpochView[] {
-    return this.#epochs;
   }
 
   async go(): Promise<void> {
@@ -88,8 +85,7 @@ export class JointWork implements Work {
     else if (event.kind === 'joint-progress') this.progress = event.progress;
     else if (event.kind === 'joint-epoch') {
       const { epoch, validationAccuracy, tasks } = event.epoch;
-      const view = { epoch, validationAccuracy, tasks: tasks.map((task) => ({ validationAccuracy: task.validationAccuracy, trainLoss: task.trainLoss, openLayers: task.openLayers })) };
-      this.#epochs = [...this.#epochs.filter((other) => other.epoch !== epoch), view].sort((a, b) => a.epoch - b.epoch);
+      this.#learnt({ epoch, validationAccuracy, tasks: tasks.map((task) => ({ validationAccuracy: task.validationAccuracy, trainLoss: task.trainLoss, openLayers: task.openLayers })) });
     }
   }
 
