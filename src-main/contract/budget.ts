@@ -18,6 +18,11 @@ export const budgetSchema = z.discriminatedUnion('kind', [
 export type Budget = z.infer<typeof budgetSchema>;
 export type SizeBudget = Exclude<Budget, { kind: 'accuracy' }>;
 
+/** What a budget allows, bytes. @param fullCopy bytes of a full copy of the network with the task's head */
+export function bytesOfBudget(budget: SizeBudget, fullCopy: number): number {
+  return budget.kind === 'bytes' ? budget.bytes : Math.floor(budget.share * fullCopy);
+}
+
 /**
  * Bits that a weight is counted with where the result is made smaller afterwards and nobody says otherwise: a little more than what
  * forms chosen by themselves take within half a point of validation accuracy (1 bit on a ResNet-50, 1.4 to 2.6 on the embedded base,

@@ -1,7 +1,7 @@
 /** @file Use-case: a smaller form of what was learnt. Chosen and evaluated by a trainer child, stored beside the original. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { SizeBudget } from '../contract/budget.ts';
+import { bytesOfBudget, type SizeBudget } from '../contract/budget.ts';
 import type { CompressionReport, CompressProgress, Encoding } from '../contract/compression.ts';
 import type { QuarantinedImage } from '../contract/dataset.ts';
 import { TapsError } from '../contract/errors.ts';
@@ -72,7 +72,7 @@ export async function compressTask(library: Library, options: CompressTaskOption
         preparedFolder,
         encoding: options.encoding,
         tolerance: options.tolerance,
-        mostBytes: options.encoding === 'auto' ? mostBytesOf(options.budget, fullCopyBytes(base, task.classNames.length)) : undefined,
+        mostBytes: options.encoding === 'auto' && options.budget !== undefined ? bytesOfBudget(options.budget, fullCopyBytes(base, task.classNames.length)) : undefined,
         engine: options.engine,
         threads: options.threads,
       },
@@ -88,11 +88,6 @@ export async function compressTask(library: Library, options: CompressTaskOption
     await trainer.stop();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-function mostBytesOf(budget: SizeBudget | undefined, fullCopy: number): number | undefined {
-  if (budget === undefined) return undefined;
-  return budget.kind === 'bytes' ? budget.bytes : Math.floor(budget.share * fullCopy);
 }
 
 async function workFolder(library: Library): Promise<string> {

@@ -1,6 +1,6 @@
 /** @file What a task will take, as a function of its open layers: the quantity a budget limits. */
 import { TapsError } from '../contract/errors.ts';
-import type { SizeBudget, TaskBytes } from '../contract/budget.ts';
+import { bytesOfBudget, type SizeBudget, type TaskBytes } from '../contract/budget.ts';
 
 export type { TaskBytes };
 
@@ -14,7 +14,7 @@ export function bytesOf({ fixed, layers }: TaskBytes, open: readonly boolean[]):
  * @throws TapsError `invalid-config` when not even a task without open layers fits, with the smallest budget that can be held
  */
 export function limitOf(budget: SizeBudget, bytes: TaskBytes): number {
-  const limit = budget.kind === 'bytes' ? budget.bytes : Math.floor(budget.share * bytes.fullCopy);
+  const limit = bytesOfBudget(budget, bytes.fullCopy);
   if (limit >= bytes.fixed) return limit;
   const asked = budget.kind === 'bytes' ? `${String(limit)} bytes` : `${String(limit)} bytes (${percent(budget.share)} of a full copy)`;
   throw new TapsError(

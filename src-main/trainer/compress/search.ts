@@ -149,27 +149,26 @@ const FULL = 0.97;
  * parts are estimates, so the size that is aimed at is moved by what a file really took.
  */
 export function fittingForms(artifact: TaskArtifact, parts: readonly Part[], rated: readonly Rated[], mostBytes: number): Omit<Candidate, 'judgement'> {
-  const at = (limit: number): Omit<Candidate, 'judgement'> & { estimate: number } => {
-    const choices = choicesAt(parts, rated, chooseForms(rated.map(({ ratings }) => ratings), limit));
-    return { choices, bytes: new Uint8Array(), estimate: choices.reduce((sum, { option }) => sum + option.bytes, 0) };
-  };
+  const options = rated.map(({ ratings }) => ratings);
+  const choicesWithin = (limit: number): Choice[] => choicesAt(parts, rated, chooseForms(options, limit));
+  const estimateOf = (choices: readonly Choice[]): number => choices.reduce((sum, { option }) => sum + option.bytes, 0);
   let aim = mostBytes;
   let best: Omit<Candidate, 'judgement'> | null = null;
   for (let writing = 0; writing < WRITINGS; writing++) {
     let [low, high] = [Math.log(LEAST_LIMIT), Math.log(MOST_LIMIT)];
     for (let step = 0; step < HALVINGS; step++) {
       const middle = (low + high) / 2;
-      if (at(Math.exp(middle)).estimate <= aim) high = middle;
+      if (estimateOf(choicesWithin(Math.exp(middle))) <= aim) high = middle;
       else low = middle;
     }
-    const { choices, estimate } = at(Math.exp(high));
+    const choices = choicesWithin(Math.exp(high));
     const bytes = assemble(artifact, choices);
     if (bytes.length <= mostBytes && (best === null || bytes.length > best.bytes.length)) best = { choices, bytes };
     if (bytes.length <= mostBytes && bytes.length >= FULL * mostBytes) break;
-    aim = Math.min(aim, estimate) * (((1 + FULL) / 2) * mostBytes) / bytes.length;
+    aim = Math.min(aim, estimateOf(choices)) * (((1 + FULL) / 2) * mostBytes) / bytes.length;
   }
   if (best !== null) return best;
-  const { choices } = at(Infinity);
+  const choices = choicesWithin(Infinity);
   return { choices, bytes: assemble(artifact, choices) };
 }
 

@@ -1,5 +1,5 @@
 /** @file What a TAPS run is asked for, as settings and back: a penalty, a budget, a path; and what cannot be held. Pure. */
-import { BITS_WHEN_SMALLER, pathSchema, type Budget, type PathPlan } from '../../../src-main/contract/budget.ts';
+import { BITS_WHEN_SMALLER, bytesOfBudget, pathSchema, type Budget, type PathPlan } from '../../../src-main/contract/budget.ts';
 import { TapsError } from '../../../src-main/contract/errors.ts';
 import type { BudgetBounds } from '../../../src-main/contract/studio/images.ts';
 import type { TrainConfig } from '../../../src-main/contract/training.ts';
@@ -110,8 +110,7 @@ export function budgetFrom(value: number, unit: BudgetUnit, reference: number): 
 
 /** Bytes of the stored task that a budget allows; null for one of accuracy. */
 export function limitBytes(budget: Budget, { fullCopyBytes }: Pick<BudgetBounds, 'fullCopyBytes'>): number | null {
-  if (budget.kind === 'accuracy') return null;
-  return budget.kind === 'bytes' ? budget.bytes : Math.floor(budget.share * fullCopyBytes);
+  return budget.kind === 'accuracy' ? null : bytesOfBudget(budget, fullCopyBytes);
 }
 
 export type BudgetVerdict = 'impossible' | 'loose' | 'fine';
