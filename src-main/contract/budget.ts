@@ -35,15 +35,29 @@ export function budgetOfSmaller(budget: Budget | undefined): SizeBudget | undefi
   return budget === undefined || budget.kind === 'accuracy' || budget.bitsPerWeight === 32 ? undefined : budget;
 }
 
-/** Levels of a path: λ of each, rising. The weakest comes first, every level starts from the one before. */
-export const pathSchema = z.strictObject({
-  lambdas: z
-    .array(z.number().positive().max(1000))
-    .min(2)
-    .max(64)
-    .refine((lambdas) => lambdas.every((lambda, level) => level === 0 || lambda > (lambdas[level - 1] ?? 0)), 'must rise from level to level'),
-});
+/** What the levels of a path are asked for with; the weakest penalty, which keeps most, comes first. */
+export const pathSchema = z.union([
+  /** How many: their sizes are spread evenly, on a logarithmic scale, from every layer to none. */
+  z.strictObject({ sizes: z.number().int().min(2).max(64) }),
+  /** λ of each, rising. */
+  z.strictObject({
+    lambdas: z
+      .array(z.number().positive().max(1000))
+      .min(2)
+      .max(64)
+      .refine((lambdas) => lambdas.every((lambda, level) => level === 0 || lambda > (lambdas[level - 1] ?? 0)), 'must rise from level to level'),
+  }),
+]);
 export type PathPlan = z.infer<typeof pathSchema>;
+
+export function levelsOf(path: PathPlan): number {
+  return 'sizes' in path ? path.sizes : path.lambdas.length;
+}
+
+/** λ that a level was asked for with; null where it was asked for by its size. @param level from 0 */
+export function lambdaOfLevel(path: PathPlan, level: number): number | null {
+  return 'sizes' in path ? null : (path.lambdas[level] ?? null);
+}
 
 /** What a task will take, by which of its layers are open. */
 export interface TaskBytes {

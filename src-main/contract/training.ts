@@ -211,7 +211,8 @@ export interface BudgetReport {
 export interface PathLevel {
   /** From 0, the weakest penalty. */
   level: number;
-  lambda: number;
+  /** Null where the level was asked for by its size. */
+  lambda: number | null;
   /** Epoch of the run whose weights were kept for it. */
   epoch: number;
   openLayers: number;

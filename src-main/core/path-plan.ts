@@ -1,4 +1,4 @@
-/** @file A path before it is run: which λ it goes through, and how its epochs are divided. */
+/** @file A path before it is run: which λ it goes through, where a person wants λ, and how its epochs are divided. */
 import type { PathPlan } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { TrainConfig } from '../contract/training.ts';
@@ -52,7 +52,7 @@ export interface PathRange {
 const PATH_SPAN = 100;
 
 /** Mean rate of the search, relative to the run's. */
-const SEARCH_RATE = 0.7;
+export const SEARCH_RATE = 0.7;
 /** Part of the search without a penalty. */
 export const SEARCH_FREE = 0.3;
 
@@ -79,10 +79,20 @@ export type PathRates = Pick<TrainConfig, 'learningRate' | 'scoreLearningRate' |
 
 const clamp = (lambda: number): number => Math.min(400, Math.max(1e-4, lambda));
 
-/** @param levels 2..64 @throws TapsError `invalid-config` */
+/** Levels by their size. @param levels 2..64 @throws TapsError `invalid-config` */
+export function sizesPlan(levels: number): PathPlan {
+  refuseLevels(levels);
+  return { sizes: levels };
+}
+
+/** Levels by λ. @param levels 2..64 @throws TapsError `invalid-config` */
 export function pathPlan(levels: number, { from, to }: PathRange): PathPlan {
-  if (!Number.isInteger(levels) || levels < 2 || levels > 64) throw new TapsError('invalid-config', `A path cannot have ${String(levels)} levels.`, 'Give from 2 to 64.');
+  refuseLevels(levels);
   if (!(from > 0) || to <= from || to > 1000) throw new TapsError('invalid-config', `A path cannot go from λ ${String(from)} to ${String(to)}.`, 'Give a λ above 0 and a larger one, up to 1000.');
   const lambdas = Array.from({ length: levels }, (_, level) => Number((from * (to / from) ** (level / (levels - 1))).toPrecision(4)));
   return { lambdas };
+}
+
+function refuseLevels(levels: number): void {
+  if (!Number.isInteger(levels) || levels < 2 || levels > 64) throw new TapsError('invalid-config', `A path cannot have ${String(levels)} levels.`, 'Give from 2 to 64.');
 }

@@ -3,7 +3,7 @@ import type { Budget } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { Library } from './open-library.ts';
 
-export { defaultPathRange, pathPlan, type PathRange } from '../core/path-plan.ts';
+export { defaultPathRange, pathPlan, sizesPlan, type PathRange } from '../core/path-plan.ts';
 
 /**
  * A limit against full fine-tuning: its newest finished run of the same task on the same pictures.

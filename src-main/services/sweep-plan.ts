@@ -1,5 +1,5 @@
 /** @file What a sweep is to run: every task with every setting and seed, as complete configurations. */
-import type { SizeBudget, PathPlan } from '../contract/budget.ts';
+import { levelsOf, type SizeBudget, type PathPlan } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { SweepEntry } from '../contract/sweep.ts';
 import { LAYER_PATTERNS, trainConfigSchema, type LayerPattern, type MethodId, type TrainConfig } from '../contract/training.ts';
@@ -83,7 +83,7 @@ interface Setting {
 
 const lambdaSetting = (lambda: number): string => `taps λ ${String(lambda)}`;
 const budgetSetting = (budget: SweepPlan['budgets'][number]): string => `taps ≤ ${nameOf(budget)}`;
-const pathSetting = ({ lambdas }: PathPlan): string => `taps path of ${String(lambdas.length)}`;
+const pathSetting = (path: PathPlan): string => `taps path of ${String(levelsOf(path))}`;
 
 /** Names the one setting of a sweep that varies seeds only. */
 function nameOfConfig({ method, budget, path, pattern }: TrainConfig): string {

@@ -1,4 +1,5 @@
 /** @file Use-case: all stored results of a task on one frontier, and adopting one of them. */
+import { lambdaOfLevel } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { DeltaRecord, TaskRecord } from '../contract/records.ts';
 import { chooseOnFront, paretoFront } from '../core/pareto.ts';
@@ -52,7 +53,10 @@ function settingOf(library: Library, delta: DeltaRecord): { setting: string; see
   const { config } = library.runs.head(delta.runId);
   const { seed } = config;
   if (config.method !== 'taps') return { setting: '', seed };
-  if (delta.pathLevel !== null) return { setting: `level ${String(delta.pathLevel)}, λ ${String(config.path?.lambdas[delta.pathLevel] ?? '')}`, seed };
+  if (delta.pathLevel !== null) {
+    const lambda = config.path === undefined ? null : lambdaOfLevel(config.path, delta.pathLevel);
+    return { setting: `level ${String(delta.pathLevel)}${lambda === null ? '' : `, λ ${String(lambda)}`}`, seed };
+  }
   return { setting: config.budget === undefined ? `λ ${String(config.lambda)}` : describeBudget(config.budget), seed };
 }
 

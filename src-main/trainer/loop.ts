@@ -1,4 +1,5 @@
 /** @file The training loop: epochs, validation, selection, checkpoints, pause, cancel and an early end. All numerics are behind the session. */
+import { lambdaOfLevel } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { EpochMetrics, Evaluation, PathLevel, PictureTrust, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
@@ -102,7 +103,7 @@ class TrainingLoop {
       }
       await this.#epoch();
     }
-    return regime.lambdas === null ? this.#result() : this.#pathResult();
+    return regime.path === null ? this.#result() : this.#pathResult();
   }
 
   async #result(): Promise<LoopOutcome> {
@@ -138,7 +139,7 @@ class TrainingLoop {
 
   /** Whether there is something to keep when a person ends the run now. */
   #hasResult(): boolean {
-    return this.#options.regime.lambdas === null ? this.#best !== null : (this.#position.levels ?? []).length > 0;
+    return this.#options.regime.path === null ? this.#best !== null : (this.#position.levels ?? []).length > 0;
   }
 
   /** Optimiser steps since the start of the run. */
@@ -159,7 +160,7 @@ class TrainingLoop {
     const openLayers = (await session.layers()).filter(({ open }) => open).length;
     session.restore(present);
     const bytes = await this.#options.saveLevel(level, kept);
-    const done: PathLevel = { level, lambda: regime.lambdas?.[level] ?? 0, epoch: bestEpoch, openLayers, bytes, validation, test };
+    const done: PathLevel = { level, lambda: regime.path === null ? null : lambdaOfLevel(regime.path, level), epoch: bestEpoch, openLayers, bytes, validation, test };
     this.#position = { ...this.#position, levels: [...(this.#position.levels ?? []), done].sort((a, b) => a.level - b.level), bestEpoch: null };
     this.#best = null;
   }
@@ -207,7 +208,7 @@ class TrainingLoop {
     }
     this.#position = { ...this.#position, epoch: epoch + 1, step: 0, epochs: [...this.#position.epochs, metrics], partial: { loss: 0, correct: 0, images: 0 } };
     const ended = regime.levelEndingWith(epoch);
-    if (ended !== null || (this.#cut && regime.lambdas !== null)) await this.#endLevel(ended ?? regime.levelOf(epoch));
+    if (ended !== null || (this.#cut && regime.path !== null)) await this.#endLevel(ended ?? regime.levelOf(epoch));
     this.#options.onEpoch(metrics);
     // A shortened epoch is no place to go on from.
     if (!this.#cut) await this.#checkpoint();

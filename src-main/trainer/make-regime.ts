@@ -9,6 +9,9 @@ import { limitOf, type TaskBytes } from '../training/task-bytes.ts';
 import type { TrainingSession } from '../training/types.ts';
 import { measureTaskBytes } from './task-bytes.ts';
 
+/** Levels are float32 as they are stored. */
+const BITS_AS_WRITTEN = 32;
+
 export interface RegimeOptions {
   config: TrainConfig;
   base: BaseModel;
@@ -33,7 +36,7 @@ export async function makeRegime({ config, base, session, stepsPerEpoch, memory 
   }
   if (path !== undefined) {
     if (budget !== undefined && budget.kind !== 'accuracy') throw new TapsError('invalid-config', 'A path and a budget of bytes exclude each other.', 'Leave one of them out; a path shows every size.');
-    return { regime: new PathRegime(config, path.lambdas, stepsPerEpoch, memory), report: () => ({}) };
+    return { regime: new PathRegime(config, path, stepsPerEpoch, await bytesOfGates(base, session, BITS_AS_WRITTEN), memory), report: () => ({}) };
   }
   if (budget?.kind === 'accuracy') throw new TapsError('invalid-config', 'A limit on lost accuracy is held by choosing among the levels of a path, and this run has none.', 'Give the levels of a path.');
   if (budget === undefined) throw new Error('unreachable');

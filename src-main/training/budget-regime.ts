@@ -42,7 +42,7 @@ interface Memory {
 export class BudgetRegime implements Regime {
   readonly epochs: number;
   readonly watches = true;
-  readonly lambdas = null;
+  readonly path = null;
   readonly #config: TrainConfig;
   readonly #stepsPerEpoch: number;
   readonly #bytes: TaskBytes;

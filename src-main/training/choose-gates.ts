@@ -1,6 +1,6 @@
 /** @file The hard projection onto a budget: which layers stay open. */
 import { knapsack } from '../core/knapsack.ts';
-import type { TaskBytes } from './task-bytes.ts';
+import { bytesOf, type TaskBytes } from './task-bytes.ts';
 
 /** A budget is used to at least this part where whole layers allow it. */
 const LEAST_USE = 0.9;
@@ -18,6 +18,17 @@ export function chooseGates(scores: readonly (number | null)[], bytes: TaskBytes
   const chosen = knapsack(gates.map(({ item }) => item), room, least);
   const open = new Set(gates.filter((_, index) => chosen[index] === true).map(({ layer }) => layer));
   return scores.map((_, layer) => open.has(layer));
+}
+
+/** A choice for every limit, from the smallest limit to the largest: as `chooseGates`, among what the choice before leaves. */
+export function chooseNested(scores: readonly (number | null)[], bytes: TaskBytes, limits: readonly number[]): boolean[][] {
+  let open = scores.map(() => false);
+  return limits.map((limit) => {
+    const rest = { ...bytes, fixed: bytesOf(bytes, open) };
+    const added = chooseGates(scores.map((score, layer) => (open[layer] === true ? null : score)), rest, limit);
+    open = open.map((already, layer) => already || added[layer] === true);
+    return open;
+  });
 }
 
 /** How two choices differ. */

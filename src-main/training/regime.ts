@@ -2,6 +2,7 @@
  * @file What a run is after, step by step: rates, penalty, which gates may move, which epochs may be kept. The training loop asks a
  * regime and knows no policy of its own; what a regime remembers is part of every checkpoint.
  */
+import type { PathPlan } from '../contract/budget.ts';
 import type { LayerState, TrainConfig } from '../contract/training.ts';
 import { hyperparametersAt } from './schedule.ts';
 import { isEligible } from './selection.ts';
@@ -34,8 +35,8 @@ export interface Regime {
   levelEndingWith(epoch: number): number | null;
   /** Level that an epoch belongs to; 0 for every run that is no path. */
   levelOf(epoch: number): number;
-  /** λ of a path's levels; null for every other run. */
-  readonly lambdas: readonly number[] | null;
+  /** What a path's levels were asked for with; null for every other run. */
+  readonly path: PathPlan | null;
   /** For the checkpoint; null when there is nothing to remember. */
   memory(): RegimeMemory | null;
 }
@@ -53,7 +54,7 @@ export function fixedRegime(config: TrainConfig, stepsPerEpoch: number): Regime 
     settled: true,
     levelEndingWith: () => null,
     levelOf: () => 0,
-    lambdas: null,
+    path: null,
     memory: () => null,
   };
 }

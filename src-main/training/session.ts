@@ -192,7 +192,7 @@ class EngineSession implements TrainingSession {
     for (const { name, shape } of this.#plan.gated) {
       if (!closed.has(name)) continue;
       const delta = deltaName(name);
-      for (const entry of [delta, ...optimizerEntries(this.#plan, delta), accumulatorName(delta)]) if (kept.has(entry)) this.#state.write(entry, new Float32Array(elementCount(shape)));
+      for (const entry of [...optimizerEntries(this.#plan, delta), accumulatorName(delta)]) if (kept.has(entry)) this.#state.write(entry, new Float32Array(elementCount(shape)));
     }
   }
 

@@ -67,7 +67,7 @@ export interface TrainingSession {
   layers(): Promise<LayerState[]>;
   /** Opens exactly the layers that are told, by moving the scores of the others (and theirs) across τ as little as needed. */
   setGates(open: readonly boolean[]): Promise<void>;
-  /** As `setGates`; δ of closed layers becomes 0 with its optimiser's entries, so that a layer that opens later begins as at the start of a run. */
+  /** As `setGates`; the optimiser's entries of closed layers become 0, so that a layer that opens later goes on from its δ at rest. */
   restart(open: readonly boolean[]): Promise<void>;
   /**
    * Gates stay as they are from now on, until `setGates` or `restore`: closed layers drop out of the step, which is compiled anew,

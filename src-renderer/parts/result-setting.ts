@@ -1,5 +1,5 @@
 /** @file What was asked for when a result was learnt, in a few words: λ, a budget, a level of a path, a rank. */
-import type { Budget } from '../../src-main/contract/budget.ts';
+import { lambdaOfLevel, levelsOf, type Budget, type PathPlan } from '../../src-main/contract/budget.ts';
 import type { ComparePoint } from '../../src-main/contract/studio/compare.ts';
 import type { TaskDetail } from '../../src-main/contract/studio/library.ts';
 import type { TrainConfig } from '../../src-main/contract/training.ts';
@@ -32,8 +32,14 @@ export function settingOfDelta(delta: TaskDetail['deltas'][number], runs: TaskDe
 const words = text.frontier.settings;
 
 function gateSetting({ lambda, budget, path }: TrainConfig, pathLevel: number | null): string {
-  if (path !== undefined) return pathLevel === null ? words.path(path.lambdas.length) : words.level(pathLevel + 1, path.lambdas.length, formatNumber(path.lambdas[pathLevel] ?? null));
+  if (path !== undefined) return pathLevel === null ? words.path(levelsOf(path)) : levelWords(path, pathLevel);
   return budget === undefined ? words.lambda(formatNumber(lambda)) : budgetWords(budget);
+}
+
+function levelWords(path: PathPlan, level: number): string {
+  const lambda = lambdaOfLevel(path, level);
+  const place = words.level(level + 1, levelsOf(path));
+  return lambda === null ? place : `${place}, ${words.lambda(formatNumber(lambda))}`;
 }
 
 /** `at most 120 kB`, `at most 20.0% of a copy`, `at most 1 point below full fine-tuning`. */

@@ -65,6 +65,7 @@ test('settings in words, for every way of asking', () => {
   assert.equal(asked('taps', { budget: { kind: 'bytes', bytes: 120_000 } }), 'at most 120 kB');
   assert.equal(asked('taps', { budget: { kind: 'share', share: 0.2 } }), 'at most 20.0% of a copy');
   assert.equal(asked('taps', { path: { lambdas: [0.1, 1] } }, { pathLevel: 1 }), 'level 2 of 2, λ 1');
+  assert.equal(asked('taps', { path: { sizes: 8 } }, { pathLevel: 1 }), 'level 2 of 8');
   assert.equal(asked('taps', { path: { lambdas: [0.1, 1] }, budget: { kind: 'accuracy', points: 1, reference: 0.8 } }), 'path of 2 levels');
   assert.equal(asked('taps', { lambda: 1 }, { smaller: { encoding: 'auto', tolerance: 0.5 } }), 'λ 1, made smaller within 0.5 points');
   assert.equal(asked('taps', { lambda: 1 }, { smaller: { encoding: 'auto', tolerance: 0.5, mostBytes: 47_000 } }), 'λ 1, made to fit into 47.0 kB');

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { levelsOf } from '../../src-main/contract/budget.ts';
 import { trainConfigSchema } from '../../src-main/contract/training.ts';
 import { fewestPathEpochs, pathEpochs } from '../../src-main/core/path-plan.ts';
-import { budgetEntry, budgetFrom, counted, DEFAULT_LEVELS, fittingPath, fittingRange, goalOf, GOALS, judgeBudget, leastShare, limitBytes, missingEpochs, pathOver, rangeOf, setGoal } from '../../src-renderer/screens/tune/goal.ts';
+import { AUTOMATIC, budgetEntry, budgetFrom, counted, DEFAULT_LEVELS, fittingRange, goalOf, GOALS, judgeBudget, leastShare, limitBytes, missingEpochs, pathOver, rangeOf, setGoal } from '../../src-renderer/screens/tune/goal.ts';
 
 const FACTS = { gatedLayers: 15, trainImages: 240 };
 const BOUNDS = { leastBytes: 22_856, mostBytes: 1_584_459, fullCopyBytes: 1_574_700 };
@@ -13,8 +14,8 @@ const fresh = (): ReturnType<typeof trainConfigSchema.parse> => trainConfigSchem
 test('every goal makes settings that a run accepts, and is recognised again; changing it leaves nothing behind', () => {
   for (const goal of GOALS) {
     const config = fresh();
-    for (const before of GOALS) setGoal(config, before, FACTS);
-    setGoal(config, goal, FACTS);
+    for (const before of GOALS) setGoal(config, before);
+    setGoal(config, goal);
     assert.equal(goalOf(config), goal);
     assert.ok(trainConfigSchema.safeParse(config).success);
     assert.equal(config.budget !== undefined && config.path !== undefined, false);
@@ -25,8 +26,11 @@ test('a path fits any rates and lengths that a person may type, half-typed ones 
   const rates = fc.record({ learningRate: fc.double({ min: -1, max: 200, noNaN: true }), momentum: fc.double({ min: 0, max: 1, noNaN: true }), batchSize: fc.integer({ min: 0, max: 5000 }) });
   fc.assert(
     fc.property(rates, fc.integer({ min: 2, max: 64 }), fc.integer({ min: 0, max: 100_000 }), (change, levels, trainImages) => {
-      const path = fittingPath({ ...fresh(), ...change }, levels, { gatedLayers: 53, trainImages });
-      assert.equal(path.lambdas.length, levels);
+      const config = { ...fresh(), ...change };
+      const facts = { gatedLayers: 53, trainImages };
+      assert.deepEqual(pathOver(config, levels, facts, AUTOMATIC).plan, { sizes: levels });
+      const path = pathOver(config, levels, facts, fittingRange(config, levels, facts)).plan;
+      assert.equal(path === null ? null : levelsOf(path), levels);
       assert.ok(trainConfigSchema.safeParse({ method: 'taps', path }).success, JSON.stringify(path));
     }),
   );
@@ -35,16 +39,16 @@ test('a path fits any rates and lengths that a person may type, half-typed ones 
 test('a range that is given is kept, one end or both; what cannot be is said in words; an earlier run’s range is found again', () => {
   const config = fresh();
   const fitting = fittingRange(config, 4, FACTS);
-  assert.deepEqual(pathOver(config, 4, FACTS, { from: null, to: null }).plan, fittingPath(config, 4, FACTS));
   const given = pathOver(config, 4, FACTS, { from: 0.5, to: 4 }).plan;
   assert.ok(given !== null);
-  assert.deepEqual(given.lambdas, [0.5, 1, 2, 4]);
+  assert.deepEqual(given, { lambdas: [0.5, 1, 2, 4] });
   const half = pathOver(config, 4, FACTS, { from: null, to: 400 }).plan;
-  assert.deepEqual([half?.lambdas[0], half?.lambdas.at(-1)], [Number(fitting.from.toPrecision(4)), 400]);
+  assert.ok(half !== null && 'lambdas' in half);
+  assert.deepEqual([half.lambdas[0], half.lambdas.at(-1)], [Number(fitting.from.toPrecision(4)), 400]);
   for (const range of [{ from: 2, to: 1 }, { from: 0, to: 1 }, { from: 1, to: 1001 }, { from: Number.NaN, to: 3 }]) assert.match(pathOver(config, 4, FACTS, range).problem ?? '', /cannot go from/, JSON.stringify(range));
   assert.match(pathOver(config, 64, FACTS, { from: 1, to: 1.001 }).problem ?? '', /not 64 different/);
-  assert.deepEqual(rangeOf({ ...config, path: fittingPath(config, 4, FACTS) }, FACTS), { from: null, to: null });
-  assert.deepEqual(rangeOf({ ...config, path: given }, FACTS), { from: 0.5, to: 4 });
+  assert.deepEqual(rangeOf({ path: { sizes: 4 } }), AUTOMATIC);
+  assert.deepEqual(rangeOf({ path: given }), { from: 0.5, to: 4 });
 });
 
 test('budgets are read as they are written', () => {
@@ -88,7 +92,7 @@ test('a budget for what is made smaller afterwards counts fewer bits: it lets mo
   const points = { kind: 'accuracy', points: 1, reference: 0.9 } as const;
   assert.deepEqual(counted(points, { encoding: 'auto' }), points);
   const config = { ...fresh(), encoding: 'auto' as const };
-  setGoal(config, 'budget', FACTS);
+  setGoal(config, 'budget');
   assert.equal(config.budget?.kind === 'share' ? config.budget.bitsPerWeight : 0, 2);
 });
 

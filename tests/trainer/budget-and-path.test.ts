@@ -171,6 +171,17 @@ describe('path', () => {
 
   test('cut anywhere, every level has the same bytes', () => assertResumes(config, 'path'));
 
+  test('by size: from no layer to all; cut anywhere, every level has the same bytes', async () => {
+    const sizes: Partial<TrainConfig> = { epochs: 6, path: { sizes: 4 } };
+    const { levels = [] } = (await learn(tiny.job(sizes, 'sizes'))).result;
+    assert.deepEqual(levels.map(({ level, lambda }) => [level, lambda]), [[0, null], [1, null], [2, null], [3, null]]);
+    const [most, , , least] = levels;
+    assert.equal(least?.openLayers, 0);
+    assert.ok(levels.every(({ bytes }, index) => index === 0 || bytes < (levels[index - 1]?.bytes ?? 0)), levels.map(({ bytes }) => bytes).join(' '));
+    assert.ok((most?.openLayers ?? 0) > 2);
+    await assertResumes(sizes, 'sizes');
+  });
+
   test('killed half-way, nothing that was finished is lost', async () => {
     const whole = await learn(tiny.job(config, 'kill-whole'));
     const job = tiny.job(config, 'kill');

@@ -186,7 +186,7 @@ describe('path', () => {
       await path.before(step, {
         layers: () => plant.layers(),
         setGates: () => Promise.reject(new Error('not asked for')),
-        fixGates: () => Promise.reject(new Error('not asked for')),
+        fixGates: () => plant.fixGates(),
         restart: (open) => {
           restarts.set(step, [...open]);
           return plant.setGates(open);
@@ -199,7 +199,7 @@ describe('path', () => {
     return restarts;
   }
   const LAMBDAS = [0.1, 1, 10];
-  const pathOf = (memory: RegimeMemory | null = null): PathRegime => new PathRegime(configOf({ epochs: 10, learningRate: 0.1 }), LAMBDAS, STEPS, memory);
+  const pathOf = (memory: RegimeMemory | null = null): PathRegime => new PathRegime(configOf({ epochs: 10, learningRate: 0.1 }), { lambdas: LAMBDAS }, STEPS, BYTES, memory);
 
   test('the search raises λ after a part without; levels are learnt from the strongest to the weakest, each slow at its end, gates at rest', () => {
     const path = pathOf();
@@ -241,6 +241,53 @@ describe('path', () => {
       const second = pathOf(JSON.parse(JSON.stringify(first.memory())) as RegimeMemory);
       const after = await follow(second, plant, cut);
       assert.deepEqual([...before, ...after], whole);
+    }
+  });
+
+  const bySize = (levels: number, memory: RegimeMemory | null = null): PathRegime => new PathRegime(configOf({ epochs: 20, learningRate: 0.05 }), { sizes: levels }, STEPS, BYTES, memory);
+  const all = bytesOf(BYTES, SIZES.map(() => true));
+
+  test('levels by size: nested, from no layer to all, each within its size, whatever the layers gain', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.double({ min: -1, max: 10, noNaN: true }), { minLength: SIZES.length, maxLength: SIZES.length }), fc.integer({ min: 2, max: 12 }), async (gains, levels) => {
+        const sets = [...(await follow(bySize(levels), new Plant(gains))).values()];
+        assert.equal(sets.length, levels);
+        sets.forEach((open, place) => {
+          const size = bytesOf(BYTES, open);
+          assert.ok(size <= BYTES.fixed * (all / BYTES.fixed) ** (place / (levels - 1)) + 1e-6, `${String(size)} bytes in place ${String(place)} of ${String(levels)}`);
+          open.forEach((isOpen, layer) => { assert.ok(!isOpen || place === levels - 1 || sets[place + 1]?.[layer] === true); });
+        });
+        assert.deepEqual([sets[0]?.includes(true), sets.at(-1)?.includes(false)], [false, false]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('levels by size: of layers of one size, the one that gains more is there first; without gains the largest close first', async () => {
+    const chosen = async (gains: readonly number[]): Promise<boolean[] | undefined> => [...(await follow(bySize(4), new Plant(gains))).values()][1];
+    const [first, second] = [await chosen([0, 0.05, 0, 0, 0]), await chosen([0, 0, 0, 0.05, 0])];
+    assert.deepEqual(first, [true, true, false, false, false]);
+    assert.deepEqual(second, [true, false, false, true, false]);
+    const path = bySize(4);
+    const plant = new Plant([0, 0, 0, 0, 0]);
+    const order: number[] = [];
+    for (let step = 0; step < pathEpochs(20, 4).search * STEPS; step++) {
+      const { lambda, scoreLearningRate, penalty } = path.hyperparameters(step);
+      assert.equal(penalty, 'weights');
+      plant.move(lambda, scoreLearningRate);
+      plant.states.forEach(({ open }, layer) => { if (!open && !order.includes(layer)) order.push(layer); });
+    }
+    assert.deepEqual(order.slice(0, 2), [4, 2], order.join(' '));
+  });
+
+  test('levels by size: what is remembered is enough to go on from any step', async () => {
+    const gains = [0.01, 0.02, 0.2, 0.005, 0.3];
+    const whole = [...(await follow(bySize(3), new Plant(gains)))];
+    for (const cut of [STEPS, 5 * STEPS + 3, 7 * STEPS, 20 * STEPS]) {
+      const [first, plant] = [bySize(3), new Plant(gains)];
+      const before = await follow(first, plant, 0, cut);
+      const second = bySize(3, JSON.parse(JSON.stringify(first.memory())) as RegimeMemory);
+      assert.deepEqual([...before, ...(await follow(second, plant, cut))], whole);
     }
   });
 

@@ -1,9 +1,10 @@
 /** @file `taps path`. */
 import { Command, Option } from 'commander';
 import { TapsError } from '../../contract/errors.ts';
-import type { RunRecord } from '../../contract/records.ts';
+import type { PathPlan } from '../../contract/budget.ts';
+import type { RunRecord, TaskRecord } from '../../contract/records.ts';
 import type { TrainConfig } from '../../contract/training.ts';
-import { accuracyBudget, defaultPathRange, pathPlan } from '../../services/ask-budget.ts';
+import { accuracyBudget, defaultPathRange, pathPlan, sizesPlan } from '../../services/ask-budget.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
 import { openLibrary, type Library } from '../../services/open-library.ts';
 import { canResume, type TrainTaskOutcome } from '../../services/train-task.ts';
@@ -28,10 +29,10 @@ const DEFAULT_LEVELS = 8;
 export function pathCommand(): Command {
   const command = new Command('path')
     .argument('<task>')
-    .description('learn a task once and keep a result for every λ from weak to strong: the whole curve of accuracy over bytes for about one and a half runs')
+    .description('learn a task once and keep a result for every size from all layers to none: the whole curve of accuracy over bytes for about one and a half runs')
     .addOption(new Option('--levels <count>', `results on the way (2 to 64) [default: ${String(DEFAULT_LEVELS)}]`).argParser(parseInteger))
-    .addOption(new Option('--from <lambda>', 'λ of the first level [default: fits learning rate and length]').argParser(parseNumber))
-    .addOption(new Option('--to <lambda>', 'λ of the last level [default: fits learning rate and length]').argParser(parseNumber))
+    .addOption(new Option('--from <lambda>', 'levels by λ instead of sizes: of the first [default: fits learning rate and length]').argParser(parseNumber))
+    .addOption(new Option('--to <lambda>', 'levels by λ instead of sizes: of the last [default: fits learning rate and length]').argParser(parseNumber))
     .addOption(new Option('--within <points>', 'show the smallest level at most so many points below full fine-tuning [default: the most accurate]').argParser(parsePoints))
     .option('--resume', 'go on with the newest unfinished path, with its own settings');
   return addTrainOptions(command, ['method', 'lambda', 'warmup']).action((taskName: string, options: PathOptions, self: Command) =>
@@ -48,12 +49,16 @@ export function pathConfigOf(library: Library, taskName: string, options: PathOp
   const task = library.tasks.get(taskName);
   const { operators, gatedLayers } = library.bases.get(task.baseId).summary;
   const config = trainConfigOf('taps', options, operators);
+  return { ...config, path: planOf(library, task, config, gatedLayers, options), ...(options.within === undefined ? {} : { budget: accuracyBudget(library, taskName, options.within) }) };
+}
+
+/** Sizes, unless a person wants λ. */
+function planOf(library: Library, task: TaskRecord, config: TrainConfig, gatedLayers: number, { levels = DEFAULT_LEVELS, from, to }: PathOptions): PathPlan {
+  if (from === undefined && to === undefined) return sizesPlan(levels);
   const { images } = library.datasets.get(task.datasetId).manifest;
   const steps = Math.max(1, Math.floor(images.filter(({ split }) => split === 'train').length / (config.batchSize * config.accumulate)));
-  const levels = options.levels ?? DEFAULT_LEVELS;
   const fitting = defaultPathRange(config, gatedLayers, steps, levels);
-  const path = pathPlan(levels, { from: options.from ?? fitting.from, to: options.to ?? Math.max(fitting.to, 2 * (options.from ?? 0)) });
-  return { ...config, path, ...(options.within === undefined ? {} : { budget: accuracyBudget(library, taskName, options.within) }) };
+  return pathPlan(levels, { from: from ?? fitting.from, to: to ?? Math.max(fitting.to, 2 * (from ?? 0)) });
 }
 
 function unfinishedPath(library: Library, taskName: string): RunRecord {

@@ -48,7 +48,7 @@ export function pathTable(levels: readonly PathLevel[], chosen: number | undefin
     columns,
     levels.map(({ level, lambda, validation, test, openLayers, bytes }) => [
       String(level),
-      String(lambda),
+      lambda === null ? '–' : String(lambda),
       formatPercent(validation.accuracy),
       formatPercent(test.images === 0 ? null : test.accuracy),
       `${String(openLayers)}/${String(totalLayers)}`,

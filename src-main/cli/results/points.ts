@@ -1,4 +1,5 @@
 /** @file From a finished sweep to the points of a chart: one per task, setting, level of a path and compressed form, over the seeds. */
+import { lambdaOfLevel, levelsOf } from '../../contract/budget.ts';
 import type { DeltaRecord } from '../../contract/records.ts';
 import { meanWithInterval, type MeanWithInterval } from '../../core/statistics.ts';
 import { fullCopyBytes } from '../../services/compare-tasks.ts';
@@ -44,8 +45,10 @@ export function pointsOf(library: Library, sweepIds: readonly string[], compress
     const single = (delta: DeltaRecord, name: string, group: ResultPoint['group'], lambda: number | null = null): Single => ({ task: task.name, setting: name, group, lambda, seed: config.seed, delta, share: delta.blob.bytes / full, seconds: run.result?.seconds ?? 0 });
     const own = library.deltas.listOfRun(runId).map((delta) => {
       if (delta.pathLevel === null) return single(delta, setting, groupOf(setting));
-      const lambda = config.path?.lambdas[delta.pathLevel] ?? null;
-      return single(delta, `path, λ ${String(lambda)}`, 'TAPS path', lambda);
+      const { path } = config;
+      const lambda = path === undefined ? null : lambdaOfLevel(path, delta.pathLevel);
+      const name = lambda === null ? `path, level ${String(delta.pathLevel + 1)} of ${String(path === undefined ? '?' : levelsOf(path))}` : `path, λ ${String(lambda)}`;
+      return single(delta, name, 'TAPS path', lambda);
     });
     const ids = new Set(own.map(({ delta }) => delta.id));
     const smaller = compressed.filter(({ derivedFrom }) => derivedFrom !== null && ids.has(derivedFrom)).map((delta) => single(delta, `${setting}, ${wordsOfForm(delta, full)}`, 'compressed'));

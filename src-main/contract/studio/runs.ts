@@ -74,7 +74,8 @@ export interface RunView {
 /** One level of a path, from the weakest penalty. What is measured is null until the run has ended. */
 export interface LevelView {
   level: number;
-  lambda: number;
+  /** Null where the level was asked for by its size. */
+  lambda: number | null;
   /** Epochs of the run, from 0: its first, and the one after its last. */
   from: number;
   to: number;

@@ -1,4 +1,5 @@
 /** @file One run with its epochs and the layers whose scores they hold. */
+import { lambdaOfLevel, levelsOf } from '../../contract/budget.ts';
 import type { EpochMetrics, TrainConfig } from '../../contract/training.ts';
 import type { LevelView, RunDetail } from '../../contract/studio/runs.ts';
 import { fewestPathEpochs, levelEpochs, pathEpochs } from '../../core/path-plan.ts';
@@ -25,15 +26,15 @@ function leadingEpoch(metrics: readonly EpochMetrics[], config: TrainConfig): nu
 
 function pathLevels(session: LibrarySession, runId: string, { path, epochs }: TrainConfig): LevelView[] | null {
   // A run that asks for too much is refused by the trainer; its record is shown all the same.
-  if (path === undefined || epochs < fewestPathEpochs(path.lambdas.length)) return null;
-  const split = pathEpochs(epochs, path.lambdas.length);
+  if (path === undefined || epochs < fewestPathEpochs(levelsOf(path))) return null;
+  const split = pathEpochs(epochs, levelsOf(path));
   const deltas = session.library.deltas.listOfRun(runId);
-  return path.lambdas.map((lambda, level) => {
+  return Array.from({ length: levelsOf(path) }, (_, level) => {
     const delta = deltas.find(({ pathLevel }) => pathLevel === level);
     return {
       level,
-      lambda,
-      ...levelEpochs(split, level, path.lambdas.length),
+      lambda: lambdaOfLevel(path, level),
+      ...levelEpochs(split, level, levelsOf(path)),
       deltaId: delta?.id ?? null,
       validationAccuracy: delta?.validationAccuracy ?? null,
       testAccuracy: delta?.testAccuracy ?? null,

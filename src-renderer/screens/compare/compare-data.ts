@@ -1,4 +1,5 @@
 /** @file Arithmetic of the Compare screen: which results count, what N tasks cost, what tasks share. Pure. */
+import { lambdaOfLevel } from '../../../src-main/contract/budget.ts';
 import type { ComparePoint, CompareView, RepeatedSetting } from '../../../src-main/contract/studio/compare.ts';
 import type { MethodId } from '../../../src-main/contract/training.ts';
 import { settingWords } from '../../format/setting-words.ts';
@@ -166,7 +167,7 @@ export type SortKey = 'taskName' | 'method' | 'testAccuracy' | 'layersOpen' | 'b
 /** λ that a result was learnt with, of a path that of its level; null where there was none or where it was adapted to a budget. */
 export function lambdaOf({ method, config, pathLevel }: Pick<ComparePoint, 'method' | 'config' | 'pathLevel'>): number | null {
   if (method !== 'taps' || config === null) return null;
-  if (config.path !== undefined) return pathLevel === null ? null : (config.path.lambdas[pathLevel] ?? null);
+  if (config.path !== undefined) return pathLevel === null ? null : lambdaOfLevel(config.path, pathLevel);
   return config.budget === undefined ? config.lambda : null;
 }
 

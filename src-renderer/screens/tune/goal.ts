@@ -1,5 +1,5 @@
 /** @file What a TAPS run is asked for, as settings and back: a penalty, a budget, a path; and what cannot be held. Pure. */
-import { BITS_WHEN_SMALLER, bytesOfBudget, pathSchema, type Budget, type PathPlan } from '../../../src-main/contract/budget.ts';
+import { BITS_WHEN_SMALLER, bytesOfBudget, levelsOf, pathSchema, type Budget, type PathPlan } from '../../../src-main/contract/budget.ts';
 import { TapsError } from '../../../src-main/contract/errors.ts';
 import type { BudgetBounds } from '../../../src-main/contract/studio/images.ts';
 import type { TrainConfig } from '../../../src-main/contract/training.ts';
@@ -27,19 +27,15 @@ export interface PathFacts {
   trainImages: number;
 }
 
-/** λ that fit learning rate and length, weak to strong. @param levels 2..64 */
-export function fittingPath(config: TrainConfig, levels: number, facts: PathFacts): PathPlan {
-  return pathPlan(levels, fittingRange(config, levels, facts));
-}
 
-/** What is out of range, such as a number half typed, counts as its end. @param levels 2..64 */
+/** A range of λ that fits learning rate and length. What is out of range, such as a number half typed, counts as its end. @param levels 2..64 */
 export function fittingRange(config: TrainConfig, levels: number, { gatedLayers, trainImages }: PathFacts): PathRange {
   const steps = Math.max(1, Math.floor(trainImages / Math.max(1, config.batchSize * config.accumulate)));
   const within = { ...config, learningRate: Math.max(LEAST_RATE, config.learningRate), momentum: Math.min(MOST_MOMENTUM, Math.max(0, config.momentum)) };
   return defaultPathRange(within, Math.max(1, gatedLayers), steps, levels);
 }
 
-/** λ of the weakest and the strongest level as a person gives them; null: as it fits the run. */
+/** λ of the weakest and the strongest level as a person gives them; null: as it fits the run. Without both, levels are told by their sizes. */
 export interface TypedRange {
   from: number | null;
   to: number | null;
@@ -49,6 +45,7 @@ export const AUTOMATIC: TypedRange = { from: null, to: null };
 
 /** A path over the range that was given, or what is wrong with it, in words. @param levels 2..64 */
 export function pathOver(config: TrainConfig, levels: number, facts: PathFacts, { from, to }: TypedRange): { plan: PathPlan; problem: null } | { plan: null; problem: string } {
+  if (from === null && to === null) return { plan: { sizes: levels }, problem: null };
   const fitting = fittingRange(config, levels, facts);
   try {
     const plan = pathPlan(levels, { from: from ?? fitting.from, to: to ?? fitting.to });
@@ -60,19 +57,19 @@ export function pathOver(config: TrainConfig, levels: number, facts: PathFacts, 
   }
 }
 
-/** What a path was asked for with: its own range, where it is not the one that fits. */
-export function rangeOf(config: TrainConfig, facts: PathFacts): TypedRange {
+/** The range of λ that a path was asked for with. */
+export function rangeOf(config: Pick<TrainConfig, 'path'>): TypedRange {
   const { path } = config;
-  if (path === undefined || JSON.stringify(fittingPath(config, path.lambdas.length, facts)) === JSON.stringify(path)) return AUTOMATIC;
+  if (path === undefined || 'sizes' in path) return AUTOMATIC;
   return { from: path.lambdas[0] ?? null, to: path.lambdas.at(-1) ?? null };
 }
 
 /** Changes `config` in place to what is asked for; what was asked for before is forgotten. */
-export function setGoal(config: TrainConfig, goal: Goal, facts: PathFacts): void {
+export function setGoal(config: TrainConfig, goal: Goal): void {
   delete config.budget;
   delete config.path;
   if (goal === 'budget') config.budget = counted({ kind: 'share', share: DEFAULT_SHARE, bitsPerWeight: 32 }, config);
-  else if (goal === 'path') config.path = fittingPath(config, DEFAULT_LEVELS, facts);
+  else if (goal === 'path') config.path = { sizes: DEFAULT_LEVELS };
 }
 
 /** The budget as it counts for these settings: of weights that are made smaller afterwards, more fit. */
@@ -133,6 +130,6 @@ export function leastShare({ leastBytes, fullCopyBytes }: BudgetBounds): number 
 /** Epochs that the levels need; null when there are enough. */
 export function missingEpochs({ epochs, path }: Pick<TrainConfig, 'epochs' | 'path'>): number | null {
   if (path === undefined) return null;
-  const fewest = fewestPathEpochs(path.lambdas.length);
+  const fewest = fewestPathEpochs(levelsOf(path));
   return epochs < fewest ? fewest : null;
 }

@@ -23,7 +23,7 @@ export const frontier = {
   seed: (seed: number): string => `seed ${String(seed)}`,
   settings: {
     lambda: (lambda: string): string => `λ ${lambda}`,
-    level: (level: number, levels: number, lambda: string): string => `level ${String(level)} of ${String(levels)}, λ ${lambda}`,
+    level: (level: number, levels: number): string => `level ${String(level)} of ${String(levels)}`,
     path: (levels: number): string => `path of ${String(levels)} levels`,
     bytes: (bytes: string): string => `at most ${bytes}`,
     share: (share: string): string => `at most ${share} of a copy`,
