@@ -70,6 +70,13 @@ test('budget, path, adopting, and a sweep that is killed half-way', async (t) =>
   const document = readFileSync(join(folder, 'made', 'both.md'), 'utf8');
   for (const setting of ['full-fine-tuning, compressed', 'taps λ 1, compressed', 'norm-head']) assert.match(document, new RegExp(`\\| ${setting} \\|`));
   assert.match(readFileSync(join(folder, 'made', 'both-things.svg'), 'utf8'), /^<svg[\s\S]*<\/svg>\s*$/);
+  const fitted = await taps('sweep', '--report', id, '--at-most', '40%', '--json', ...at);
+  assert.equal(fitted.code, 0, fitted.err);
+  assert.match(fitted.err, /Making smaller: things full-fine-tuning, seed 0/);
+  const again = await taps('sweep', '--report', id, '--at-most', '40%', '--out', join(folder, 'made', 'fitted.md'), ...at);
+  assert.doesNotMatch(again.err, /Making smaller/, 'nor is what was fitted into the same size');
+  assert.match(readFileSync(join(folder, 'made', 'fitted.md'), 'utf8'), /\| full-fine-tuning, fitted into 40 % \|/);
   assert.equal((await taps('sweep', '--report', id, '--compress', '101', ...at)).code, 2);
+  assert.equal((await taps('sweep', '--report', id, '--at-most', '120%', ...at)).code, 2);
   assert.equal((await taps('library', 'verify', ...at)).code, 0);
 });

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { SizeBudget } from '../../contract/budget.ts';
-import { toleranceSchema } from '../../contract/compression.ts';
+import { DEFAULT_TOLERANCE, toleranceSchema } from '../../contract/compression.ts';
 import { TapsError } from '../../contract/errors.ts';
 import type { MethodId } from '../../contract/training.ts';
 import { compressSweep } from '../../services/compress-sweep.ts';
@@ -14,7 +14,7 @@ import { reportSweep } from '../../services/sweep-report.ts';
 import { commandToType, runCommand, type CommandContext } from '../context.ts';
 import { sweepTable } from '../format/sweep-table.ts';
 import { formatTime } from '../format/units.ts';
-import { BITS_OPTION, parseBudgets, parseNumbers } from '../options/budget-options.ts';
+import { BITS_OPTION, parseBudget, parseBudgets, parseNumbers } from '../options/budget-options.ts';
 import { parseInteger, parseNames, parseNumber } from '../options/parse.ts';
 import { addClusterOptions, refuseClusterOptions, slurmOptionsOf, type ClusterOptions } from '../options/cluster-options.ts';
 import { addTrainOptions, givenTrainOptions, methodOf, METHOD_CHOICES, withResumeHint, wordOfMethod } from '../options/train-options.ts';
@@ -35,6 +35,7 @@ interface Options extends Record<string, unknown>, ClusterOptions {
   resume?: string | true;
   report?: string[];
   compress?: number;
+  atMost?: SizeBudget;
   out?: string;
   list?: boolean;
 }
@@ -65,6 +66,7 @@ export function sweepCommand(): Command {
     .option('--resume [sweep]', 'go on with an unfinished sweep, the newest by default')
     .addOption(new Option('--report <sweeps>', 'what sweeps have brought so far; several with commas between, for one document').argParser(parseNames))
     .addOption(new Option('--compress <points>', 'make results of taps and full smaller, each at most so many points of validation accuracy below itself').argParser(parseTolerance))
+    .addOption(new Option('--at-most <size>', 'fit every larger result of taps, full and layers into a file of this size (600kB, 3%), whatever the tolerance').argParser(parseBudget))
     .option('--out <file.md>', 'write the table as a document, with a chart per task beside it')
     .option('--list', 'list sweeps');
   return addTrainOptions(addClusterOptions(command), ['method', 'lambda', 'seed']).action((tasks: string[], options: Options, self: Command) =>
@@ -113,16 +115,17 @@ async function workOffSweep(context: CommandContext, tasks: string[], options: O
 
 /** Nothing is written to the library unless results are to be made smaller. */
 async function reportOnly(context: CommandContext, ids: readonly string[], options: Options): Promise<void> {
-  using library = options.compress === undefined ? openLibraryForReading(context.libraryFolder) : openLibrary(context.libraryFolder);
+  using library = options.compress === undefined && options.atMost === undefined ? openLibraryForReading(context.libraryFolder) : openLibrary(context.libraryFolder);
   await report(context, library, ids, options);
 }
 
-async function report(context: CommandContext, library: Library, ids: readonly string[], { compress, out, parallel }: Options): Promise<void> {
+async function report(context: CommandContext, library: Library, ids: readonly string[], { compress, atMost, out, parallel }: Options): Promise<void> {
   const { terminal, signal } = context;
-  if (compress !== undefined) {
+  const ways = [...(compress === undefined ? [] : [{ tolerance: compress }]), ...(atMost === undefined ? [] : [{ tolerance: compress ?? DEFAULT_TOLERANCE, budget: atMost }])];
+  for (const way of ways) {
     for (const id of ids) {
       await compressSweep(library, id, {
-        tolerance: compress,
+        ...way,
         parallel,
         onResult: (task, setting, seed) => { terminal.note(`Making smaller: ${task} ${setting}, seed ${String(seed)}`); },
         onProgress: (progress) => { showCompression(terminal, progress); },
@@ -132,10 +135,16 @@ async function report(context: CommandContext, library: Library, ids: readonly s
   }
   if (out !== undefined) {
     const titles = ids.map((id) => library.sweeps.get(id).title);
-    await writeReport(library, ids, { file: resolve(out), title: 'Results', about: `${titles.join('; ')}.`, commands: [`taps sweep --report ${ids.join(',')}${compress === undefined ? '' : ` --compress ${String(compress)}`} --out ${out}`], seconds: 0 });
+    await writeReport(library, ids, { file: resolve(out), title: 'Results', about: `${titles.join('; ')}.`, commands: [`taps sweep --report ${ids.join(',')}${wordsOf(compress, atMost)} --out ${out}`], seconds: 0 });
     terminal.note(`Wrote ${resolve(out)}`);
   }
   printReport(context, library, ids);
+}
+
+/** Options of making smaller, as they are typed. */
+function wordsOf(compress: number | undefined, atMost: SizeBudget | undefined): string {
+  const size = atMost === undefined ? '' : atMost.kind === 'bytes' ? String(atMost.bytes) : `${String(Number((100 * atMost.share).toPrecision(4)))}%`;
+  return `${compress === undefined ? '' : ` --compress ${String(compress)}`}${size === '' ? '' : ` --at-most ${size}`}`;
 }
 
 function makeSweep(context: CommandContext, library: Library, tasks: string[], options: Options): string {
