@@ -5,8 +5,8 @@ import type { TrainConfig } from '../contract/training.ts';
 
 /** Passes of a path for one pass of a single run. Most of them have few open layers and cost less: in time a path is about 1.1 to 1.5 runs. */
 export const PATH_PASSES = 1.75;
-/** Part of the passes in which the layers of every level are found; what it leaves goes to the first level, on which all others stand. */
-const SEARCH_SHARE = 2 / 9;
+/** Part of the passes in which the layers of every level are found, and learnt from where every level goes on. */
+const SEARCH_SHARE = 0.4;
 
 /** How the epochs of a path are divided: a search, then the levels from the strongest λ to the weakest. */
 export interface PathEpochs {
@@ -53,8 +53,8 @@ const PATH_SPAN = 100;
 
 /** Mean rate of the search, relative to the run's. */
 export const SEARCH_RATE = 0.7;
-/** Part of the search without a penalty. */
-export const SEARCH_FREE = 0.3;
+/** Part of the search without a penalty: what is learnt here is what a layer has when its level opens it again. */
+export const SEARCH_FREE = 0.6;
 
 /**
  * Range of λ that fits a run's rate and length: what a penalty does depends on λ·rate·steps, so its middle is put where the penalty

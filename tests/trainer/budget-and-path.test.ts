@@ -188,7 +188,7 @@ describe('path', () => {
     const first = new TrainerClient();
     await assert.rejects(
       first.train(job, (event) => {
-        if (event.kind === 'checkpoint' && event.epoch === 7) process.kill(first.pid, 'SIGKILL');
+        if (event.kind === 'checkpoint' && event.epoch === 9) process.kill(first.pid, 'SIGKILL');
       }),
       (error: unknown) => error instanceof TapsError && error.code === 'child-crashed',
     );

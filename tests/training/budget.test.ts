@@ -176,7 +176,7 @@ describe('path', () => {
         assert.equal(inOrder.at(-1)?.to, total);
       }),
     );
-    assert.deepEqual(pathEpochs(18, 8), { search: 7, first: 4, perLevel: 3, total: 32 });
+    assert.deepEqual(pathEpochs(18, 8), { search: 12, first: 6, perLevel: 2, total: 32 });
   });
 
   /** Runs every step; returns what `restart` was asked for, by step. */
