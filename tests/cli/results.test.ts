@@ -6,16 +6,16 @@ import type { ResultPoint } from '../../src-main/cli/results/points.ts';
 import { scatterSvg } from '../../src-main/cli/results/scatter-svg.ts';
 
 const point = (setting: string, bytes: number, accuracy: number, more: Partial<ResultPoint> = {}): ResultPoint => ({
-  task: 'drawings', setting, group: 'TAPS', lambda: null, test: { mean: accuracy, halfWidth: 0.02, count: 3 }, bySeed: new Map([[0, accuracy - 0.01], [1, accuracy + 0.01]]), validation: accuracy, bytes, share: bytes / 2e6, layers: 2, seconds: 10, ...more,
+  task: 'drawings', setting, group: 'TAPS', pathLevel: null, lambda: null, test: { mean: accuracy, halfWidth: 0.02, count: 3 }, bySeed: new Map([[0, accuracy - 0.01], [1, accuracy + 0.01]]), validation: accuracy, bytes, share: bytes / 2e6, layers: 2, seconds: 10, ...more,
 });
 
 const POINTS = [
   point('full-fine-tuning', 1_600_000, 0.9, { group: 'full fine-tuning' }),
   point('taps λ 1', 700_000, 0.84),
-  point('path, λ 0.5', 720_000, 0.88, { group: 'TAPS path', lambda: 0.5, seconds: 15 }),
-  point('path, λ 1', 350_000, 0.86, { group: 'TAPS path', lambda: 1, seconds: 15 }),
-  point('path, λ 3', 100_000, 0.6, { group: 'TAPS path', lambda: 3, seconds: 15 }),
-  point('a < b & "c"', 400_000, 0.5),
+  point('path, λ 0.5', 720_000, 0.88, { group: 'TAPS path', pathLevel: 0, lambda: 0.5, seconds: 15 }),
+  point('path, λ 1', 350_000, 0.86, { group: 'TAPS path', pathLevel: 1, lambda: 1, seconds: 15 }),
+  point('path, λ 3', 100_000, 0.6, { group: 'TAPS path', pathLevel: 2, lambda: 3, seconds: 15 }),
+  point('a < b & "c"', 400_000, 0.5, { group: 'probe, norm' }),
 ];
 
 /** Every opened element is closed, in order. */
@@ -52,12 +52,12 @@ test('the document has a row per point, the front, the command, and the path aga
 });
 
 test('the path is read between its levels at the size of a run; runs beyond its sizes are left out', () => {
-  const [low, high] = [point('path, λ 3', 100_000, 0.6, { lambda: 3, seconds: 30 }), point('path, λ 1', 400_000, 0.8, { lambda: 1, seconds: 30 })];
+  const [low, high] = [point('path, λ 3', 100_000, 0.6, { pathLevel: 1, lambda: 3, seconds: 30 }), point('path, λ 1', 400_000, 0.8, { pathLevel: 0, seconds: 30 })];
   // 200 kB is half-way between 100 and 400 kB in the logarithm.
   const within = comparePath([low, high, point('taps λ 1', 200_000, 0.65)]);
   assert.ok(within && within.runs === 1 && Math.abs(within.accuracy - 0.05) < 1e-12 && within.cost === 3);
   const ends = comparePath([low, high, point('taps λ 9', 99_000, 0.6), point('taps λ 0.1', 410_000, 0.8)]);
   assert.ok(ends && ends.runs === 2 && Math.abs(ends.accuracy) < 1e-12);
-  assert.equal(comparePath([low, high, point('taps λ 9', 50_000, 0.6), point('taps λ 0.1', 900_000, 0.8), point('full-fine-tuning', 200_000, 0.6)]), null);
+  assert.equal(comparePath([low, high, point('taps λ 9', 50_000, 0.6), point('taps λ 0.1', 900_000, 0.8), point('full-fine-tuning', 200_000, 0.6, { group: 'full fine-tuning' }), point('taps λ 1, compressed', 200_000, 0.6, { group: 'compressed' })]), null);
   assert.equal(comparePath([point('taps λ 1', 200_000, 0.65)]), null);
 });

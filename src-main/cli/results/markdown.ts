@@ -23,7 +23,7 @@ export interface ResultsReport {
 
 /** Independent runs of TAPS against the path's curve at their own size. */
 export interface PathComparison {
-  /** Pairs of task and λ that were run by themselves, with a size within the curve's. */
+  /** Pairs of task and λ or budget that were run by themselves, with a size within the curve's. */
   runs: number;
   /** Mean of the curve's test accuracy minus the run's. */
   accuracy: number;
@@ -34,8 +34,8 @@ export interface PathComparison {
 /** @returns null without a path, or without a run within its sizes */
 export function comparePath(points: readonly ResultPoint[]): PathComparison | null {
   const pairs = points.flatMap((run) => {
-    if (run.lambda !== null || !run.setting.startsWith('taps λ ')) return [];
-    const levels = points.filter(({ task, lambda }) => task === run.task && lambda !== null);
+    if (run.pathLevel !== null || (run.group !== 'TAPS' && run.group !== 'TAPS budget')) return [];
+    const levels = points.filter(({ task, pathLevel }) => task === run.task && pathLevel !== null);
     const curve = curveAt(levels, run.bytes);
     return curve === null ? [] : [{ difference: curve - run.test.mean, cost: (levels[0]?.seconds ?? 0) / run.seconds }];
   });
@@ -82,7 +82,7 @@ export function resultsDocument(report: ResultsReport): string {
   }
   const path = comparePath(points);
   if (path !== null) {
-    lines.push('', '## The path against independent runs', '', `At the sizes of the ${String(path.runs)} independent TAPS runs that lie within the path’s (task and λ), the path’s curve has ${formatPoints(path.accuracy)} of test accuracy against the run itself, in the mean. The path with all its levels took ${path.cost.toFixed(2)} times as long as one such run.`);
+    lines.push('', '## The path against independent runs', '', `At the sizes of the ${String(path.runs)} independent TAPS runs that lie within the path’s (task and λ or budget), the path’s curve has ${formatPoints(path.accuracy)} of test accuracy against the run itself, in the mean. The path with all its levels took ${path.cost.toFixed(2)} times as long as one such run.`);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -102,7 +102,7 @@ function overTasks(points: readonly ResultPoint[], tasks: readonly string[]): st
       const full = fullOf(point.task);
       return point.setting !== setting || full === undefined ? [] : [{ point, full }];
     });
-    // A path's levels have other sizes in every task.
+    // Levels by λ have other sizes in every task.
     if (pairs.length < 2 || pairs.some(({ point }) => point.lambda !== null)) return [];
     const seeds = [...(pairs[0]?.point.bySeed.keys() ?? [])].filter((seed) => pairs.every(({ point, full }) => point.bySeed.has(seed) && full.bySeed.has(seed)));
     if (seeds.length === 0) return [];

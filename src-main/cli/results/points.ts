@@ -10,7 +10,9 @@ export interface ResultPoint {
   setting: string;
   /** Series of the chart. */
   group: 'full fine-tuning' | 'probe, norm' | 'TAPS' | 'TAPS path' | 'TAPS budget' | 'fixed layers' | 'compressed';
-  /** λ of a level; null elsewhere. */
+  /** Level of a path, from 0; null for every other result. */
+  pathLevel: number | null;
+  /** λ of a level that was asked for with one; null elsewhere. */
   lambda: number | null;
   test: MeanWithInterval;
   /** Test accuracy of each seed. */
@@ -27,12 +29,15 @@ interface Single {
   task: string;
   setting: string;
   group: ResultPoint['group'];
+  pathLevel: number | null;
   lambda: number | null;
   seed: number;
   delta: DeltaRecord;
   share: number;
   seconds: number;
 }
+
+const NO_LEVEL = { pathLevel: null, lambda: null } as const;
 
 /** @param compressed results that were made smaller, beside the sweeps' own */
 export function pointsOf(library: Library, sweepIds: readonly string[], compressed: readonly DeltaRecord[]): ResultPoint[] {
@@ -42,13 +47,13 @@ export function pointsOf(library: Library, sweepIds: readonly string[], compress
     const run = library.runs.get(runId);
     const task = library.tasks.get(taskId);
     const full = fullCopyBytes(library.bases.get(task.baseId), task.classNames.length);
-    const single = (delta: DeltaRecord, name: string, group: ResultPoint['group'], lambda: number | null = null): Single => ({ task: task.name, setting: name, group, lambda, seed: config.seed, delta, share: delta.blob.bytes / full, seconds: run.result?.seconds ?? 0 });
+    const single = (delta: DeltaRecord, name: string, group: ResultPoint['group'], level: Pick<Single, 'pathLevel' | 'lambda'> = NO_LEVEL): Single => ({ task: task.name, setting: name, group, ...level, seed: config.seed, delta, share: delta.blob.bytes / full, seconds: run.result?.seconds ?? 0 });
     const own = library.deltas.listOfRun(runId).map((delta) => {
       if (delta.pathLevel === null) return single(delta, setting, groupOf(setting));
       const { path } = config;
       const lambda = path === undefined ? null : lambdaOfLevel(path, delta.pathLevel);
       const name = lambda === null ? `path, level ${String(delta.pathLevel + 1)} of ${String(path === undefined ? '?' : levelsOf(path))}` : `path, λ ${String(lambda)}`;
-      return single(delta, name, 'TAPS path', lambda);
+      return single(delta, name, 'TAPS path', { pathLevel: delta.pathLevel, lambda });
     });
     const ids = new Set(own.map(({ delta }) => delta.id));
     const smaller = compressed.filter(({ derivedFrom }) => derivedFrom !== null && ids.has(derivedFrom)).map((delta) => single(delta, `${setting}, ${wordsOfForm(delta, full)}`, 'compressed'));
@@ -81,6 +86,7 @@ function pointOf(group: readonly Single[]): ResultPoint[] {
       task: first.task,
       setting: first.setting,
       group: first.group,
+      pathLevel: first.pathLevel,
       lambda: first.lambda,
       test: meanWithInterval(group.map(({ delta }) => delta.testAccuracy ?? 0)),
       bySeed: new Map(group.map(({ seed, delta }) => [seed, delta.testAccuracy ?? 0])),

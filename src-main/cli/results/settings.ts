@@ -3,8 +3,7 @@ import type { SweepPlan } from '../../services/sweep-plan.ts';
 
 /** λ of the single runs: many layers, a few, none. */
 export const LAMBDAS: readonly number[] = [0.3, 1, 3];
-/** A path's search is shorter than a run: the same λ closes other layers there. */
-export const PATH_LAMBDAS: readonly number[] = [0.08, 0.15, 0.3, 0.6, 1, 1.8, 3, 6];
+const PATH_LEVELS = 8;
 /** Of a full copy: room for a few layers of the embedded base. */
 const BUDGET_SHARE = 0.25;
 /** Points of validation accuracy that the automatic form may cost. */
@@ -17,7 +16,7 @@ export function smallPlan(tasks: readonly string[], seeds: readonly number[], ep
     methods: ['full-fine-tuning', 'linear-probe', 'norm-head', 'taps', 'fixed-layers'],
     lambdas: LAMBDAS,
     budgets: [{ kind: 'share', share: BUDGET_SHARE, bitsPerWeight: 32 }],
-    path: { lambdas: [...PATH_LAMBDAS] },
+    path: { sizes: PATH_LEVELS },
     seeds,
     common: { batchSize: 16, learningRate: 0.05, epochs },
   };
