@@ -5,7 +5,7 @@
 import type { TrainConfig } from '../contract/training.ts';
 import { epochOrder, trainingBatch } from '../core/batching.ts';
 import { scoreLogits } from '../core/metrics.ts';
-import { softmaxRegression, type SoftmaxRegression } from '../core/softmax-regression.ts';
+import { RegressionProblem, softmaxRegression, type Fit, type SoftmaxRegression } from '../core/softmax-regression.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
 import type { TrainingSession } from '../training/types.ts';
 import type { LoopControl } from './control.ts';
@@ -13,7 +13,7 @@ import type { PictureInputs } from './picture-inputs.ts';
 
 /** From strong to weak: with more features than pictures a weak one fits the pictures perfectly and is sure of what they do not say. */
 const PENALTIES = [100, 30, 10, 3, 1, 0.3, 0.1, 0.03] as const;
-const ITERATIONS = 100;
+const EFFORT = { iterations: 100, tolerance: 1e-3 } as const;
 /** Held out to choose the penalty. */
 const HELD_OUT = 0.25;
 /** Products of one iteration; beyond, fewer pictures do. */
@@ -57,16 +57,18 @@ export function fittedHead(features: Float32Array, labels: readonly number[], cl
   const width = features.length / Math.max(1, labels.length);
   const fitted = Math.ceil((1 - HELD_OUT) * labels.length);
   const heldOut = labels.slice(fitted);
+  const part = new RegressionProblem(features.subarray(0, fitted * width), labels.slice(0, fitted), classes);
   let penalty: number = PENALTIES[0];
   let least = Infinity;
+  let fit: Fit | undefined;
   for (const candidate of PENALTIES) {
-    const head = softmaxRegression(features.subarray(0, fitted * width), labels.slice(0, fitted), classes, { penalty: candidate, iterations: ITERATIONS });
-    const { loss } = scoreLogits(logitsOf(head, features.subarray(fitted * width)), heldOut, classes);
+    fit = part.fit({ ...EFFORT, penalty: candidate }, fit);
+    const { loss } = scoreLogits(logitsOf(part.modelOf(fit), features.subarray(fitted * width)), heldOut, classes);
     if (loss >= least) break;
     least = loss;
     penalty = candidate;
   }
-  return softmaxRegression(features, labels, classes, { penalty, iterations: ITERATIONS });
+  return softmaxRegression(features, labels, classes, { ...EFFORT, penalty });
 }
 
 /** W·x + b of every row, [rows, classes]. */
