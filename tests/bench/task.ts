@@ -1,6 +1,6 @@
 /**
  * @file `npm run bench -- task`: from pictures to a trained task, next to the PyTorch reference of TAPS (tests/reference/learn_task.py) on the
- * same base, decoded pictures, splits and threads. Each time is that of a whole command, start of the process included; both sides keep
+ * same base, decoded pictures, splits and threads. Each time is that of a whole command, start of the process included, of ours compiled as installed; both sides keep
  * the epoch that is best on validation pictures and look at the test pictures once. The fast settings get the reference's own bytes as their
  * budget; every further row changes one thing in them.
  *
@@ -63,7 +63,7 @@ function run(command: string, args: readonly string[]): { output: string; second
 }
 
 const taps = (task: Pick<Task, 'library'>, ...args: string[]): { output: string; seconds: number } =>
-  run(process.execPath, [join(ROOT, 'src-main', 'cli', 'main.ts'), '--library', task.library, '--json', '--quiet', ...args]);
+  run(process.execPath, [join(ROOT, 'dist', 'cli', 'main.js'), '--library', task.library, '--json', '--quiet', ...args]);
 
 interface TrainOutput {
   result: { test: { accuracy: number } };
@@ -131,6 +131,7 @@ if (spawnSync(PYTHON, ['-c', 'import torch, onnx']).status !== 0) {
   console.log('skipped: this benchmark needs PyTorch and onnx for Python (Debian: python3-torch python3-onnx).');
   process.exit(0);
 }
+if (spawnSync(process.execPath, [join(ROOT, 'src-main', 'bin', 'run.mjs'), 'build', '--if-stale'], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) process.exit(1);
 const folder = mkdtempSync(join(tmpdir(), 'taps-bench-task-'));
 try {
   const base = resolve(values.base ?? join(ROOT, 'resources', 'base', 'cifar10-resnet.onnx'));
