@@ -76,7 +76,8 @@ test('a budget that cannot be held is refused beside what was typed, with the sm
   await page.getByText(/25.0% of a full copy/).waitFor();
   assert.equal(await start.isEnabled(), true);
   await page.getByRole('radio', { name: /^Path/ }).check();
-  await page.getByText(/leaves 8 results/).waitFor();
+  await page.getByText(/leaves 8 results, from every layer to none/).waitFor();
+  await page.getByText('By λ instead of size').click();
   await page.getByLabel('λ from').fill('3');
   await page.getByLabel('λ to').fill('2');
   await page.getByText(/A path cannot go from λ 3 to 2/).waitFor();
@@ -86,6 +87,7 @@ test('a budget that cannot be held is refused beside what was typed, with the sm
   assert.equal(await start.isEnabled(), true);
   await page.getByLabel('λ from').fill('');
   await page.getByLabel('λ to').fill('');
+  await page.getByText(/from every layer to none/).waitFor();
   await page.getByLabel('Epochs', { exact: true }).fill('2');
   await page.getByText(/8 levels need at least/).waitFor();
   assert.equal(await start.isEnabled(), false);
