@@ -87,7 +87,7 @@ test('a budget that cannot be held is refused beside what was typed, with the sm
   assert.equal(await start.isEnabled(), true);
   await page.getByLabel('λ from').fill('');
   await page.getByLabel('λ to').fill('');
-  await page.getByText(/from every layer to none/).waitFor();
+  await page.getByText(/8 results, from every layer to none/).waitFor();
   await page.getByLabel('Epochs', { exact: true }).fill('2');
   await page.getByText(/8 levels need at least/).waitFor();
   assert.equal(await start.isEnabled(), false);
