@@ -8,7 +8,7 @@ import type { StepHyperparameters } from './types.ts';
 
 export interface PathSearch {
   readonly levels: number;
-  /** λ after a step of the search, 0 in its free part; and what it weighs. */
+  /** λ at a step of the search, 0 in its free part, and what it weighs. */
   penaltyAt(step: number): Pick<StepHyperparameters, 'lambda' | 'penalty'>;
   /** Level whose layers a step of the search decides on. */
   levelAt(step: number): number;
@@ -19,7 +19,7 @@ export interface PathSearch {
   memory(): RegimeMemory;
 }
 
-/** Step of the search's own time in which the penalty is there, 0..1; null before. */
+/** How far a step is in the part of the search that has a penalty, 0..1; null before it. */
 function progressAt(step: number, steps: number): number | null {
   const free = SEARCH_FREE * steps;
   return step < free ? null : (step - free) / (steps - free);
