@@ -1,6 +1,6 @@
 /** @file Making a learnt task smaller, for real and in miniature: bytes, accuracy, nothing lost at tolerance 0, cancelling, every method. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import * as ort from 'onnxruntime-node';
@@ -11,12 +11,13 @@ import type { TrainJob } from '../../src-main/contract/trainer-protocol.ts';
 import { METHODS, type MethodId, type TrainConfig } from '../../src-main/contract/training.ts';
 import { effectiveWeight } from '../../src-main/core/effective-weight.ts';
 import { openPreparedSet } from '../../src-main/data/prepared-set.ts';
-import { decodeTaskFile, storedForms } from '../../src-main/formats/task-file.ts';
+import { decodeTaskFile, encodeTaskFile, storedForms } from '../../src-main/formats/task-file.ts';
 import { baseValue } from '../../src-main/graph/base-value.ts';
 import { applyArtifact, LOGITS } from '../../src-main/graph/merge/apply-artifact.ts';
 import { serializeOnnx } from '../../src-main/graph/onnx/encode.ts';
 import { TrainerClient } from '../../src-main/supervisor/trainer-client.ts';
 import { runCompressJob } from '../../src-main/trainer/compress/compress-job.ts';
+import { SMALL_PART } from '../../src-main/trainer/compress/parts.ts';
 import { DIVERGENCE_PER_POINT } from '../../src-main/trainer/compress/search.ts';
 import { LoopControl } from '../../src-main/trainer/control.ts';
 import { runPredictJob } from '../../src-main/trainer/predict-job.ts';
@@ -127,6 +128,25 @@ describe('auto', () => {
     assert.deepEqual([roomy.divergence, roomy.validationAfter, roomy.divergenceLimit], [0, roomy.validationBefore, null]);
     const report = await compress(jobOf(run, { mostBytes: 10, outputPath: join(run.runFolder, 'tiny.safetensors') }));
     assert.ok(report.bytesAfter > 10 && report.bytesAfter < plain.bytesAfter);
+  });
+
+  test('no form is taken in which a variance would not be above 0, however small the file shall be', async () => {
+    const run = await learn('full-fine-tuning');
+    const base = await loadBase(run.base);
+    const artifact = decodeTaskFile(readFileSync(fileOf(run)));
+    const name = base.graph.nodes.flatMap(({ op, inputs }) => (op === 'BatchNormalization' ? (inputs[4] ?? []) : [])).find((candidate) => artifact.replaced.has(candidate)) ?? '';
+    const own = baseValue(base, name).data;
+    // With 127 steps to the largest difference, one of −0.6 steps is rounded to −1, below where the base's own 0.65 steps can bear it.
+    const step = (own[1] ?? 0) / 0.65;
+    const data = own.map((value, channel) => (channel === 0 ? value + 127 * step : channel === 1 ? 0.05 * step : value));
+    const artifactPath = join(run.runFolder, 'narrow.safetensors');
+    writeFileSync(artifactPath, encodeTaskFile({ ...artifact, replaced: new Map([...artifact.replaced, [name, { shape: [own.length], data }]]) }));
+    const job = jobOf(run, { artifactPath, mostBytes: 10, outputPath: join(run.runFolder, 'narrow-small.safetensors') });
+    const report = await compress(job);
+    assert.ok(Number.isFinite(report.validationAfter.loss) && Number.isFinite(report.divergence));
+    assert.equal(report.parts.find(({ part }) => part === SMALL_PART)?.form, 'float16');
+    const stored = decodeTaskFile(readFileSync(job.outputPath)).deltas.get(name)?.data;
+    assert.ok(stored?.every((difference, channel) => difference + (own[channel] ?? 0) > 0));
   });
 
   test('a smaller form can be made smaller again', async () => {

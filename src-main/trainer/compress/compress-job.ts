@@ -136,6 +136,7 @@ class Compression {
         const fitting = fittingForms(artifact, parts, rated, mostBytes);
         const stored = decodeTaskFile(fitting.bytes);
         const { divergence } = await judge.judge(stored);
+        if (!Number.isFinite(divergence)) throw new TapsError('non-finite', `In ${String(fitting.bytes.length)} bytes the task no longer answers with numbers.`, 'Ask for a larger size, or for a tolerance; nothing was changed.');
         return { candidate: { ...fitting, judgement: { validation: await this.evaluate(stored, this.#chosenBy), divergence } }, reference, evaluations: 1 };
       }
       const { accepted, evaluations } = await searchForms(search, rated);
@@ -182,11 +183,11 @@ class Compression {
   }
 }
 
-/** Layers in the given form; normalisation, biases and head as float16, factors never below int8. */
+/** Layers in the given form; normalisation, biases and head as float16, factors never below int8; as they are what cannot take it. */
 function given(parts: readonly Part[], spec: FormSpec): Candidate['choices'] {
   return parts.map((part) => {
     const layer = part.kind === 'matrix' || part.kind === 'array';
     const own: FormSpec = layer ? spec : part.kind === 'factors' && spec.form !== 'float16' ? { form: 'int8' } : { form: 'float16' };
-    return { part, option: part.tensors.length === 0 ? losslessOption(part) : formOption(part, own) };
+    return { part, option: (part.tensors.length === 0 ? null : formOption(part, own)) ?? losslessOption(part) };
   });
 }

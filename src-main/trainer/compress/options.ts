@@ -32,7 +32,6 @@ const LOSSY: Readonly<Record<Part['kind'], FormSpec[]>> = {
   matrix: ALL,
   array: ALL,
   factors: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
-  // Coarser variances may fall below 0.
   small: [{ form: 'float16' }, { form: 'int8' }],
   head: [{ form: 'float16' }, { form: 'int8' }, { form: 'int4', levels: 7 }],
 };
@@ -49,9 +48,10 @@ export function losslessOption({ tensors }: Part): Option {
   return { name: 'float32', spec: { form: 'float32' }, factors: null, bytes, error: 0 };
 }
 
-/** One given form for all tensors of a part. */
-export function formOption({ tensors }: Part, spec: FormSpec): Option {
+/** One given form for all tensors of a part; null where a number would be none, or a variance not above 0. */
+export function formOption({ tensors }: Part, spec: FormSpec): Option | null {
   const all = tensors.map(({ tensor }) => encoded(tensor, spec));
+  if (tensors.some(({ floor }, index) => all[index]?.values.some((value, at) => !Number.isFinite(value) || (floor !== null && value <= (floor[at] ?? 0))))) return null;
   return {
     name: spec.form === 'float32' ? spec.form : withStep(all[0]?.name ?? spec.form, spec),
     spec,
@@ -69,7 +69,7 @@ function withStep(name: string, spec: FormSpec): string {
 export function optionsOf(part: Part): Option[] {
   const [first] = part.tensors;
   const lowRank = part.kind === 'matrix' && first !== undefined ? lowRankOptions(first.tensor) : [];
-  return [losslessOption(part), ...LOSSY[part.kind].map((spec) => formOption(part, spec)), ...lowRank];
+  return [losslessOption(part), ...LOSSY[part.kind].flatMap((spec) => formOption(part, spec) ?? []), ...lowRank];
 }
 
 /** Ranks whose factors are smaller than the layer with four bits a weight; beyond that, whole numbers do better. */

@@ -16,6 +16,8 @@ export interface PartTensor {
   tensor: FloatTensor;
   /** Stored as a value when nothing may be lost; null where it is stored as it is. */
   value: FloatTensor | null;
+  /** Every number must stay above its own here: the difference at which a variance would be 0. Null for numbers of any size. */
+  floor: Float32Array | null;
 }
 
 export interface Part {
@@ -43,18 +45,19 @@ export function partsOf(artifact: TaskArtifact, base: BaseModel): Part[] {
     const change = artifact.deltas.get(name);
     const value = artifact.replaced.get(name);
     const transform = artifact.transforms.get(name);
-    if (change !== undefined) add(name, 'matrix', [{ key: `delta.${name}`, name, tensor: change, value: null }]);
-    else if (value !== undefined) add(name, 'matrix', [difference(name, value, base)]);
+    if (change !== undefined) add(name, 'matrix', [{ key: `delta.${name}`, name, tensor: change, value: null, floor: null }]);
+    else if (value !== undefined) add(name, 'matrix', [difference(name, value, base, false)]);
     else if (transform !== undefined) add(name, 'factors', factorsOf(name, transform));
   }
+  const variances = variancesOf(base);
   const others = [
-    ...[...artifact.replaced].filter(([name, { shape }]) => !layers.has(name) && isOfWeights(shape)).map(([name, value]) => difference(name, value, base)),
-    ...[...artifact.deltas].filter(([name]) => !layers.has(name)).map(([name, tensor]): PartTensor => ({ key: `delta.${name}`, name, tensor, value: null })),
+    ...[...artifact.replaced].filter(([name, { shape }]) => !layers.has(name) && isOfWeights(shape)).map(([name, value]) => difference(name, value, base, variances.has(name))),
+    ...[...artifact.deltas].filter(([name]) => !layers.has(name)).map(([name, tensor]): PartTensor => ({ key: `delta.${name}`, name, tensor, value: null, floor: variances.has(name) ? floorOf(name, base) : null })),
   ];
   for (const tensor of others.filter((other) => isLarge(other))) add(tensor.name, 'array', [tensor]);
   add(SMALL_PART, 'small', others.filter((other) => !isLarge(other)));
   const { weight, bias } = artifact.head;
-  add(HEAD_PART, 'head', [{ key: 'head.weight', name: '', tensor: weight, value: null }, { key: 'head.bias', name: '', tensor: bias, value: null }]);
+  add(HEAD_PART, 'head', [{ key: 'head.weight', name: '', tensor: weight, value: null, floor: null }, { key: 'head.bias', name: '', tensor: bias, value: null, floor: null }]);
   return parts;
 }
 
@@ -67,17 +70,26 @@ function isLarge({ tensor: { shape, data } }: PartTensor): boolean {
   return shape.length > 1 && data.length > LARGE;
 }
 
-function difference(name: string, value: FloatTensor, base: BaseModel): PartTensor {
+function difference(name: string, value: FloatTensor, base: BaseModel, isVariance: boolean): PartTensor {
   const own = baseValue(base, name).data;
-  return { key: `delta.${name}`, name, tensor: { shape: value.shape, data: value.data.map((number, index) => number - (own[index] ?? 0)) }, value };
+  return { key: `delta.${name}`, name, tensor: { shape: value.shape, data: value.data.map((number, index) => number - (own[index] ?? 0)) }, value, floor: isVariance ? floorOf(name, base) : null };
+}
+
+function floorOf(name: string, base: BaseModel): Float32Array {
+  return baseValue(base, name).data.map((own) => -own);
+}
+
+/** Running variances: fifth input of a batch normalisation (ONNX, BatchNormalization). */
+function variancesOf({ graph }: BaseModel): Set<string> {
+  return new Set(graph.nodes.flatMap(({ op, inputs }) => (op === 'BatchNormalization' ? (inputs[4] ?? []) : [])));
 }
 
 function factorsOf(name: string, transform: WeightTransform): PartTensor[] {
   switch (transform.kind) {
     case 'low-rank':
-      return [{ key: `left.${name}`, name, tensor: transform.left, value: null }, { key: `right.${name}`, name, tensor: transform.right, value: null }];
+      return [{ key: `left.${name}`, name, tensor: transform.left, value: null, floor: null }, { key: `right.${name}`, name, tensor: transform.right, value: null, floor: null }];
     case 'modulator':
-      return [{ key: `modulator.${name}`, name, tensor: transform.matrix, value: null }];
+      return [{ key: `modulator.${name}`, name, tensor: transform.matrix, value: null, floor: null }];
     case 'mask':
       return [];
   }

@@ -194,10 +194,14 @@ export async function rate({ artifact, parts, judge, onProgress }: SearchOptions
   return rated;
 }
 
+/** Errors that are too small, of the largest, to say something of it. */
+const SMALL_ERROR = 0.01;
+
 /** Of the forms without factors, the one whose squared error is nearest to half of the whole: large enough to be measured, small enough to say something of finer forms. */
 function harshOf(options: readonly Option[]): Option {
-  const plain = options.filter(({ factors }) => factors === null);
-  const largest = Math.max(...plain.map(({ error }) => error));
+  const all = options.filter(({ factors }) => factors === null);
+  const largest = Math.max(...all.map(({ error }) => error));
+  const plain = all.filter(({ error }) => error >= SMALL_ERROR * largest);
   const [nearest] = plain.toSorted((a, b) => Math.abs(a.error - largest / 2) - Math.abs(b.error - largest / 2));
   if (nearest === undefined) throw new Error('A part has at least its lossless form.');
   return nearest;
