@@ -43,7 +43,7 @@ export async function compressSweep(library: Library, sweepId: string, options: 
   const open = library.sweeps.get(sweepId).entries.flatMap((entry) => {
     const id = entry.runId === null ? null : library.deltas.idOfRun(entry.runId);
     const budget = options.budget ?? budgetOfSmaller(entry.config.budget);
-    return id === null || !wanted(library, entry, id, options.budget) || isThere(library, entry.taskId, id, budget) ? [] : [{ id, entry, budget }];
+    return id === null || !isWanted(library, entry, id, options.budget) || isThere(library, entry.taskId, id, budget) ? [] : [{ id, entry, budget }];
   });
   const work = async ({ id, entry: { taskId, setting, config }, budget }: (typeof open)[number], measured: Measured): Promise<void> => {
     onResult?.(library.tasks.get(taskId).name, setting, config.seed);
@@ -55,7 +55,7 @@ export async function compressSweep(library: Library, sweepId: string, options: 
   await workOff(open, parallel, work, signal);
 }
 
-function wanted(library: Library, { taskId, config }: SweepEntry, deltaId: string, size: SizeBudget | undefined): boolean {
+function isWanted(library: Library, { taskId, config }: SweepEntry, deltaId: string, size: SizeBudget | undefined): boolean {
   if (config.path !== undefined) return false;
   if (size === undefined) return METHODS.includes(config.method);
   return METHODS_FOR_SIZE.includes(config.method) && library.deltas.get(deltaId).blob.bytes > bytesAllowed(library, taskId, size);
