@@ -133,6 +133,9 @@ for (const theme of THEMES) {
     await page.getByRole('radio', { name: /^Budget/ }).click();
     await page.getByText(/This task takes from/).waitFor();
     await shoot(page, 'budget', theme, width);
+    await page.getByRole('radio', { name: /^Path/ }).click();
+    await page.getByText(/leaves 8 results/).waitFor();
+    await shoot(page, 'path', theme, width);
     await goTo(page, '/compare');
     await shoot(page, 'compare', theme, width);
     await page.getByRole('heading', { name: /^Layers by tasks on cifar10/ }).evaluate((heading) => heading.scrollIntoView({ block: 'start' }));
