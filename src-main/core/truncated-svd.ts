@@ -2,6 +2,7 @@
  * @file The best low-rank approximation of a matrix, by randomised subspace iteration (Halko, Martinsson and Tropp, SIAM Review 2011,
  * algorithms 4.4 and 5.1) in float64. Deterministic: the sketch comes from a counter-based generator, sums run in one order.
  */
+import { dot } from './dot.ts';
 import { RandomStream } from './random.ts';
 
 export interface LowRankFactors {
@@ -49,12 +50,6 @@ export function truncatedSvd(matrix: ArrayLike<number>, rows: number, columns: n
     for (let column = 0; column < columns; column++) right[index * columns + column] = (v[column] ?? 0) / root;
   });
   return { left, right, singularValues, rank: kept };
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let index = 0; index < a.length; index++) sum += (a[index] ?? 0) * (b[index] ?? 0);
-  return sum;
 }
 
 /** A·x for each x. */

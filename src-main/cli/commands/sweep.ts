@@ -14,7 +14,7 @@ import { reportSweep } from '../../services/sweep-report.ts';
 import { commandToType, runCommand, type CommandContext } from '../context.ts';
 import { sweepTable } from '../format/sweep-table.ts';
 import { formatTime } from '../format/units.ts';
-import { BITS_OPTION, parseBudget, parseBudgets, parseNumbers } from '../options/budget-options.ts';
+import { BITS_OPTION, parseBudget, parseBudgets, parseNumbers, typedSize } from '../options/budget-options.ts';
 import { parseInteger, parseNames, parseNumber } from '../options/parse.ts';
 import { addClusterOptions, refuseClusterOptions, slurmOptionsOf, type ClusterOptions } from '../options/cluster-options.ts';
 import { addTrainOptions, givenTrainOptions, methodOf, METHOD_CHOICES, withResumeHint, wordOfMethod } from '../options/train-options.ts';
@@ -134,17 +134,12 @@ async function report(context: CommandContext, library: Library, ids: readonly s
     }
   }
   if (out !== undefined) {
+    const smaller = [...(compress === undefined ? [] : ['--compress', String(compress)]), ...(atMost === undefined ? [] : ['--at-most', typedSize(atMost)])];
     const titles = ids.map((id) => library.sweeps.get(id).title);
-    await writeReport(library, ids, { file: resolve(out), title: 'Results', about: `${titles.join('; ')}.`, commands: [`taps sweep --report ${ids.join(',')}${wordsOf(compress, atMost)} --out ${out}`], seconds: 0 });
+    await writeReport(library, ids, { file: resolve(out), title: 'Results', about: `${titles.join('; ')}.`, commands: [['taps sweep --report', ids.join(','), ...smaller, '--out', out].join(' ')], seconds: 0 });
     terminal.note(`Wrote ${resolve(out)}`);
   }
   printReport(context, library, ids);
-}
-
-/** Options of making smaller, as they are typed. */
-function wordsOf(compress: number | undefined, atMost: SizeBudget | undefined): string {
-  const size = atMost === undefined ? '' : atMost.kind === 'bytes' ? String(atMost.bytes) : `${String(Number((100 * atMost.share).toPrecision(4)))}%`;
-  return `${compress === undefined ? '' : ` --compress ${String(compress)}`}${size === '' ? '' : ` --at-most ${size}`}`;
 }
 
 function makeSweep(context: CommandContext, library: Library, tasks: string[], options: Options): string {

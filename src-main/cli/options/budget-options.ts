@@ -20,6 +20,11 @@ export function parseBudget(text: string): SizeBudget {
   return parsed.data;
 }
 
+/** A size as `parseBudget` reads it. */
+export function typedSize(budget: SizeBudget): string {
+  return budget.kind === 'bytes' ? String(budget.bytes) : `${String(Number((100 * budget.share).toPrecision(4)))}%`;
+}
+
 /** Numbers with commas between. */
 export function parseNumbers(text: string): number[] {
   return parseNames(text).map(parseNumber);

@@ -62,6 +62,7 @@ async function compress(job: CompressJob, control: LoopControl, send: (event: Tr
   try {
     const run = new Compression(job, { base, artifact, data, engine, control, send });
     const { candidate, reference, evaluations } = await run.choose();
+    if (!Number.isFinite(candidate.judgement.divergence)) throw new TapsError('non-finite', `In ${String(candidate.bytes.length)} bytes the task no longer answers with numbers.`, 'Ask for a larger size, another form or a tolerance; nothing was changed.');
     send({ kind: 'compressing', progress: { stage: 'evaluating', done: 0, total: 1 } });
     const test = await run.evaluate(decodeTaskFile(candidate.bytes), data.indicesOf('test'));
     await writeFileAtomic(job.outputPath, candidate.bytes);
@@ -136,7 +137,6 @@ class Compression {
         const fitting = fittingForms(artifact, parts, rated, mostBytes);
         const stored = decodeTaskFile(fitting.bytes);
         const { divergence } = await judge.judge(stored);
-        if (!Number.isFinite(divergence)) throw new TapsError('non-finite', `In ${String(fitting.bytes.length)} bytes the task no longer answers with numbers.`, 'Ask for a larger size, or for a tolerance; nothing was changed.');
         return { candidate: { ...fitting, judgement: { validation: await this.evaluate(stored, this.#chosenBy), divergence } }, reference, evaluations: 1 };
       }
       const { accepted, evaluations } = await searchForms(search, rated);
