@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import { childEnvironment } from './child-environment.ts';
 
 /** What an owner needs of a child, whichever kind it is. */
 export interface SpawnedChild {
@@ -37,8 +38,8 @@ export function spawnChild(file: string, name: string): SpawnedChild {
   return spawner(file, name);
 }
 
-function forkChild(file: string): SpawnedChild {
-  const child = fork(file, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+function forkChild(file: string, name: string): SpawnedChild {
+  const child = fork(file, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env: childEnvironment(name, process.env) });
   return {
     get pid() {
       return child.pid ?? 0;

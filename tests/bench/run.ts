@@ -17,6 +17,7 @@ import { cpus, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { childEnvironment } from '../../src-main/supervisor/child-environment.ts';
 import { writeSection } from './report.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -61,8 +62,9 @@ if (other !== undefined) {
 const { values } = parseArgs({ options: { turns: { type: 'string', default: '3' }, threads: { type: 'string', default: '2' }, models: { type: 'string', default: 'resnet18,resnet50,densenet121,vit-small' } } });
 const turns = Number(values.turns);
 
+/** Both sides get the environment that a trainer gets. */
 function output(command: string, args: string[]): string {
-  const result = spawnSync(command, args, { encoding: 'utf8', cwd: root, stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 26 });
+  const result = spawnSync(command, args, { encoding: 'utf8', cwd: root, env: childEnvironment('trainer', process.env), stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 2 ** 26 });
   if (result.status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${String(result.status)}: ${result.stderr.slice(-800)}`);
   return result.stdout.trim().split('\n').at(-1) ?? '';
 }

@@ -1,10 +1,11 @@
 /**
- * @file Gradients of filters by the runtime's blocked convolution, its fastest kernel.
+ * @file Convolutions and gradients of filters by the runtime's blocked convolution, its fastest kernel.
  *
  * [Note: Blocked operators] The runtime has convolutions that keep 8 or 16 channels (a vector of the processor) next to each
  * other: activations [N, C/b, H, W, b], filters [O/b, C/b, kh, kw, b, b]. It uses them by itself where weights never change; here
  * they are written out, and what they need is put in order by the graph. In the gradient of a filter the pictures are what is
- * added over, so they take the place of the channels: x is [C, N, H, W] as it lies, dy the filter, and no vector is ever half empty.
+ * added over, so they take the place of the channels: x is [C, N, H, W] as it lies, dy the filter. What an operator finds missing to a
+ * whole vector it fills with zeros.
  */
 import type { ConvAttributes } from '../kernels/attributes.ts';
 import type { Emitter } from './emitter.ts';
@@ -21,10 +22,64 @@ const PIECE = 2 ** 19;
 /** Filters that the kernel computes side by side, in blocks. */
 const FILTER_SET = 4;
 
+/** Elements of a filter that is put in order at every step: beyond, that takes longer than the faster kernel saves. */
+const LARGEST_FILTER = 2 ** 20;
+
+/** Whether `lowerBlockedConv` can do it and is the faster way: whole vectors of channels on both sides, and a filter with an extent. */
+export function suitsBlockedConv(emit: Emitter, [channels]: Shape4, [outputs, , kh, kw]: Shape4, conv: ConvAttributes): boolean {
+  const block = emit.channelBlock;
+  return block > 0 && conv.groups === 1 && channels % block === 0 && outputs % block === 0 && kh * kw > 1 && outputs * channels * kh * kw <= LARGEST_FILTER && conv.pads.every((pad) => pad >= 0);
+}
+
+/** x [C, N, H, W], w [O, C, kh, kw] → y [O, N, oh, ow]. */
+export function lowerBlockedConv(emit: Emitter, x: string, xShape: Shape4, w: string, wShape: Shape4, conv: ConvAttributes, [oh, ow]: Size): string {
+  return convolveBlocked(emit, x, xShape, filterOf(emit, w, wShape), [wShape[0], xShape[1], oh, ow], conv);
+}
+
+/**
+ * The gradient of the input of a convolution with stride 1: dy [O, N, oh, ow] by w [O, C, kh, kw], its taps in reverse → dx [C, N, H, W].
+ *
+ * @param conv of the convolution over dy, its pads above all
+ */
+export function lowerBlockedConvGradInput(emit: Emitter, dy: string, dyShape: Shape4, w: string, [outputs, channels, kh, kw]: Shape4, conv: ConvAttributes, [h, width]: Size): string {
+  const block = emit.channelBlock;
+  const taps = kh * kw;
+  // Vectors of the base filter's input channels, which are this filter's outputs: they move as wholes from here on.
+  const vectors = emit.one('ReorderInput', [emit.reshape(w, [outputs, channels, kh, kw], [outputs, channels, 1, taps])], {}, BLOCKED);
+  const rows = [(outputs * channels) / block, taps, block];
+  const reversed = emit.one('Gather', [emit.reshape(vectors, [outputs, channels, 1, taps], rows), emit.int64(Array.from({ length: taps }, (_, tap) => taps - 1 - tap))], { axis: 1 });
+  const apart = [outputs / block, block, channels / block, taps, block];
+  const turned = emit.transpose(emit.reshape(reversed, rows, apart), apart, [2, 0, 3, 1, 4]);
+  const filter = emit.reshape(turned, [channels / block, outputs / block, taps, block, block], [channels, outputs, kh, kw]);
+  return convolveBlocked(emit, dy, dyShape, filter, [channels, dyShape[1], h, width], conv);
+}
+
+/** Pictures first and channels in vectors, the convolution, and back. */
+function convolveBlocked(emit: Emitter, x: string, [channels, n, h, width]: Shape4, filter: string, [outputs, , oh, ow]: Shape4, conv: ConvAttributes): string {
+  const block = emit.channelBlock;
+  const ordered = emit.one('ReorderInput', [emit.reshape(x, [channels, n, h, width], [1, channels, n, h * width])], {}, BLOCKED);
+  const vectors = [channels / block, n, h * width * block];
+  const pictures = emit.transpose(emit.reshape(ordered, [1, channels, n, h * width], vectors), vectors, [1, 0, 2]);
+  const y = emit.one('Conv', [emit.reshape(pictures, [n, channels / block, h * width * block], [n, channels, h, width]), filter], { kernel_shape: [...conv.kernel], strides: [...conv.strides], pads: [...conv.pads], dilations: [...conv.dilations] }, BLOCKED);
+  const perPicture = [n, outputs / block, oh * ow * block];
+  const perBlock = emit.transpose(emit.reshape(y, [n, outputs, oh, ow], perPicture), perPicture, [1, 0, 2]);
+  const plain = emit.one('ReorderOutput', [emit.reshape(perBlock, [outputs / block, n, oh * ow * block], [1, outputs, n, oh * ow])], { channels: outputs }, BLOCKED);
+  return emit.reshape(plain, [1, outputs, n, oh * ow], [outputs, n, oh, ow]);
+}
+
 /** Whether `lowerBlockedFilterGradient` can do it and is the faster way: the filter must be small next to the activations. */
 export function suitsBlockedFilterGradient(emit: Emitter, [channels, n]: Shape4, [outputs, , oh, ow]: Shape4, conv: ConvAttributes): boolean {
   const block = emit.channelBlock;
-  return block > 0 && conv.groups === 1 && n % block === 0 && outputs % block === 0 && n * oh * ow >= channels && conv.pads.every((pad) => pad >= 0);
+  return block > 0 && conv.groups === 1 && n % block === 0 && fillsVectors(outputs, block) && n * oh * ow >= channels && conv.pads.every((pad) => pad >= 0);
+}
+
+/** The operator that puts channels next to each other takes multiples of four; more than a third of zeros would not pay. */
+function fillsVectors(channels: number, block: number): boolean {
+  return channels % 4 === 0 && 1.5 * channels >= wholeVectors(channels, block);
+}
+
+function wholeVectors(channels: number, block: number): number {
+  return Math.ceil(channels / block) * block;
 }
 
 /** x [C, N, H, W], dy [O, N, oh, ow] → dw [O, C, kh, kw]. */
@@ -62,14 +117,15 @@ export function lowerBlockedFilterGradient(emit: Emitter, x: string, xShape: Sha
   return emit.transpose(plain, [channels, outputs, kh, kw], [1, 0, 2, 3]);
 }
 
-/** [O, N, h, w] → the filter [O/b, N/b, h, w, b of N, b of O], under the shape that the operator expects. */
-function filterOf(emit: Emitter, dy: string, [outputs, n, h, w]: Shape4): string {
+/** [O, C, h, w] → the filter [O/b, C/b, h, w, b of C, b of O], under the shape that the operator expects. */
+function filterOf(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4): string {
   const block = emit.channelBlock;
+  const whole = wholeVectors(outputs, block);
   // The filters' own vectors first: they then move as wholes.
-  const vectors = emit.one('ReorderInput', [emit.reshape(dy, [outputs, n, h, w], [1, outputs, n, h * w])], {}, BLOCKED);
-  const apart = [outputs / block, n / block, block, h * w, block];
-  const turned = emit.transpose(emit.reshape(vectors, [1, outputs, n, h * w], apart), apart, [0, 1, 3, 2, 4]);
-  return emit.reshape(turned, [outputs / block, n / block, h * w, block, block], [outputs, n, h, w]);
+  const vectors = emit.one('ReorderInput', [emit.reshape(w, [outputs, channels, kh, kw], [1, outputs, channels, kh * kw])], {}, BLOCKED);
+  const apart = [whole / block, channels / block, block, kh * kw, block];
+  const turned = emit.transpose(emit.reshape(vectors, [1, whole, channels, kh * kw], apart), apart, [0, 1, 3, 2, 4]);
+  return emit.reshape(turned, [whole / block, channels / block, kh * kw, block, block], [whole, channels, kh, kw]);
 }
 
 function rowsOf(emit: Emitter, value: string, [, , h]: Shape4, [begin, end]: Size): string {

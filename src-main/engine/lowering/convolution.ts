@@ -8,7 +8,7 @@
  * output is already in the filter's own order.
  */
 import type { ConvAttributes } from '../kernels/attributes.ts';
-import { lowerBlockedFilterGradient, suitsBlockedFilterGradient } from './blocked.ts';
+import { lowerBlockedConv, lowerBlockedConvGradInput, lowerBlockedFilterGradient, suitsBlockedConv, suitsBlockedFilterGradient } from './blocked.ts';
 import type { Emitter } from './emitter.ts';
 import { placeTaps, spreadOut, weave } from './selection.ts';
 
@@ -27,6 +27,7 @@ export function lowerConv(emit: Emitter, x: string, xShape: Shape4, w: string, w
     ]);
     return emit.reshape(product, [outputs, n * h * width], [outputs, n, h, width]);
   }
+  if (suitsBlockedConv(emit, xShape, wShape, conv)) return lowerBlockedConv(emit, x, xShape, w, wShape, conv, [oh, ow]);
   if (conv.groups > 1) {
     const y = emit.one('Conv', [emit.transpose(x, xShape, [1, 0, 2, 3]), w], conv2dAttributes(conv));
     return emit.transpose(y, [n, outputs, oh, ow], [1, 0, 2, 3]);
@@ -66,11 +67,12 @@ export function lowerConvGradInput(
   // On a handful of pixels the filter is the larger operand: it is used as it lies, and the product is added up tap by tap.
   if (n * oh * ow < channels / 2) return lowerByTaps(emit, dy, dyShape, w, wShape, conv);
   if (conv.strides[0] === 1 && conv.strides[1] === 1) {
-    const flipped = flipAndSwap(emit, w, wShape);
     const reach: Size = [(kh - 1) * conv.dilations[0], (kw - 1) * conv.dilations[1]];
     const [top, left, bottom, right] = conv.pads;
     const pads: [number, number, number, number] = [reach[0] - top, reach[1] - left, reach[0] - bottom, reach[1] - right];
     if (pads.every((pad) => pad >= 0)) {
+      if (suitsBlockedConv(emit, dyShape, [channels, outputs, kh, kw], conv)) return lowerBlockedConvGradInput(emit, dy, dyShape, w, wShape, { ...conv, pads }, conv.inputSize);
+      const flipped = flipAndSwap(emit, w, wShape);
       const dx = emit.one('Conv', [dy5, emit.reshape(flipped, [channels, outputs, kh, kw], [channels, outputs, 1, kh, kw])], conv3dAttributes({ ...conv, pads }));
       return emit.reshape(dx, [1, channels, n, h, width], [channels, n, h, width]);
     }

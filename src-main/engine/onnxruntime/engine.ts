@@ -21,6 +21,13 @@ export interface RuntimeOptions {
   profile?: string;
 }
 
+/**
+ * Keys of onnxruntime_session_options_config_keys.h. Every session has its own threads, which spin for a while when they have nothing to do,
+ * so that the next operator need not wake them. Within a run that is worth it; after one they would take the cores from the session
+ * that runs next, and a training run has several (trunk, step, evaluation).
+ */
+const SESSION_CONFIGURATION = { force_spinning_stop: '1' };
+
 export class RuntimeEngine implements Engine {
   readonly id = 'onnxruntime';
   readonly description: string;
@@ -58,6 +65,7 @@ export class RuntimeEngine implements Engine {
         enableCpuMemArena: true,
         // A planned single block is larger than what is alive at any time, and brings no speed here.
         enableMemPattern: false,
+        extra: { session: SESSION_CONFIGURATION },
         logSeverityLevel: 3,
         ...(this.#options.profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: this.#options.profile }),
       });
