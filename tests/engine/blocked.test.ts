@@ -10,7 +10,7 @@ import { windowOutputs, type ConvAttributes } from '../../src-main/engine/kernel
 import { suitsBlockedConv, suitsBlockedFilterGradient } from '../../src-main/engine/lowering/blocked.ts';
 import { Emitter } from '../../src-main/engine/lowering/emitter.ts';
 import { channelBlock } from '../../src-main/engine/onnxruntime/channel-block.ts';
-import { runKernel, type Tensor } from '../../src-main/engine/tfjs.ts';
+import { runKernel } from '../../src-main/engine/tfjs.ts';
 
 type Shape4 = readonly [number, number, number, number];
 
@@ -82,7 +82,7 @@ async function compute(kernel: string, inputs: Record<string, { shape: readonly 
       writes: [],
       results: ['result'],
       constants: {},
-      program: ({ feeds }) => ({ state: {}, results: { result: runKernel(kernel, feeds as Record<string, Tensor>, attributes) } }),
+      program: ({ feeds }) => ({ state: {}, results: { result: runKernel(kernel, feeds, attributes) } }),
     },
     engine.createState({}),
   );
