@@ -183,11 +183,14 @@ const RULES: Record<string, Rule> = {
   ],
   [KERNELS.broadcast]: ({ emit, name, call }) => [emit.one('Expand', [name('x'), emit.int64(call.attributes['shape'] as number[])])],
   [KERNELS.reluGrad]: ({ emit, name }) => [
-    // y is not negative: as a truth value it is the mask. Two conversions and a product are faster than comparing and choosing.
-    emit.one('Mul', [name('dy'), emit.one('Cast', [emit.one('Cast', [name('y')], { to: 9 })], { to: 1 })]),
+    // y is not negative, so min(1, y·LARGE) is the mask: 1 for every normal number. One pass over y, where comparing or converting takes two.
+    emit.one('Mul', [name('dy'), emit.one('HardSigmoid', [name('y')], { alpha: LARGE, beta: 0 })]),
   ],
   [KERNELS.dot]: ({ emit, name, shape }) => [emit.one('ReduceSum', [emit.rowDots(name('a'), name('b'), shape('a'))], { keepdims: 0 })],
 };
+
+/** Its reciprocal is below the smallest normal float32 (1.2e-38). */
+const LARGE = 3e38;
 
 function norm(call: TraceCall): NormAttributes {
   return call.attributes as unknown as NormAttributes;
