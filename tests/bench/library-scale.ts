@@ -138,7 +138,7 @@ Made by \`npm run bench -- library\` (${machineWords(1)}; ${String(results)} res
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-A folder of ${String(pictures)} pictures (8 × 8, 20 classes), added as a task and cancelled in the middle; decoded as the base wants them, 256 × 256, they are 197 kB each, which is the disk’s pace:
+A folder of ${String(pictures)} pictures (8 × 8, 20 classes), added as a task and cancelled in the middle; decoded as the base wants them, 256 × 256, each is 197 kB to write:
 
 | cancelled while | first progress after | pictures/s | stopped within | memory while counting |
 | --- | --- | --- | --- | --- |

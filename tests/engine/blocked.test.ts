@@ -72,7 +72,7 @@ const block = await channelBlock();
 const skip = block === 0 ? 'onnxruntime has no blocked operators on this processor' : false;
 
 /** What a kernel makes of two inputs on the engine of the CPU. */
-async function compute(kernel: string, inputs: Record<string, { shape: readonly number[]; data: Float32Array }>, attributes: object): Promise<Float32Array> {
+async function compute(kernel: string, inputs: Record<string, Sized>, attributes: object): Promise<Float32Array> {
   const engine = await createEngine('onnxruntime', { threads: 2 });
   const step = await engine.compile(
     {

@@ -8,6 +8,7 @@
  * whole vector it fills with zeros.
  */
 import type { ConvAttributes } from '../kernels/attributes.ts';
+import { conv2dAttributes } from './conv2d-attributes.ts';
 import type { Emitter } from './emitter.ts';
 import { padColumns } from './selection.ts';
 
@@ -60,7 +61,7 @@ function convolveBlocked(emit: Emitter, x: string, [channels, n, h, width]: Shap
   const ordered = emit.one('ReorderInput', [emit.reshape(x, [channels, n, h, width], [1, channels, n, h * width])], {}, BLOCKED);
   const vectors = [channels / block, n, h * width * block];
   const pictures = emit.transpose(emit.reshape(ordered, [1, channels, n, h * width], vectors), vectors, [1, 0, 2]);
-  const y = emit.one('Conv', [emit.reshape(pictures, [n, channels / block, h * width * block], [n, channels, h, width]), filter], { kernel_shape: [...conv.kernel], strides: [...conv.strides], pads: [...conv.pads], dilations: [...conv.dilations] }, BLOCKED);
+  const y = emit.one('Conv', [emit.reshape(pictures, [n, channels / block, h * width * block], [n, channels, h, width]), filter], conv2dAttributes(conv), BLOCKED);
   const perPicture = [n, outputs / block, oh * ow * block];
   const perBlock = emit.transpose(emit.reshape(y, [n, outputs, oh, ow], perPicture), perPicture, [1, 0, 2]);
   const plain = emit.one('ReorderOutput', [emit.reshape(perBlock, [outputs / block, n, oh * ow * block], [1, outputs, n, oh * ow])], { channels: outputs }, BLOCKED);

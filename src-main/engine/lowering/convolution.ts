@@ -9,6 +9,7 @@
  */
 import type { ConvAttributes } from '../kernels/attributes.ts';
 import { lowerBlockedConv, lowerBlockedConvGradInput, lowerBlockedFilterGradient, suitsBlockedConv, suitsBlockedFilterGradient } from './blocked.ts';
+import { conv2dAttributes } from './conv2d-attributes.ts';
 import type { Emitter } from './emitter.ts';
 import { placeTaps, spreadOut, weave } from './selection.ts';
 
@@ -178,10 +179,6 @@ function outputPadding(conv: ConvAttributes & { inputSize: Size }, [oh, ow]: Siz
   const axis = (size: number, output: number, index: 0 | 1): number =>
     size - ((output - 1) * conv.strides[index] + (conv.kernel[index] - 1) * conv.dilations[index] + 1 - conv.pads[index] - conv.pads[index + 2 as 2 | 3]);
   return [axis(conv.inputSize[0], oh, 0), axis(conv.inputSize[1], ow, 1)];
-}
-
-function conv2dAttributes(conv: ConvAttributes): Record<string, number | number[]> {
-  return { kernel_shape: [...conv.kernel], strides: [...conv.strides], pads: [...conv.pads], dilations: [...conv.dilations], group: conv.groups };
 }
 
 function conv3dAttributes(conv: ConvAttributes): Record<string, number | number[]> {
