@@ -40,6 +40,10 @@ const FILTER_CASES: Case[] = [
 ];
 
 const CONV_CASES: Case[] = [
+  { name: 'pictures beside each other', channels: 32, pictures: 16, size: [2, 2], outputs: 16, conv: { kernel: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1] } },
+  { name: 'two vectors of pictures beside each other', channels: 16, pictures: 32, size: [3, 4], outputs: 48, conv: { kernel: [3, 2], strides: [1, 1], pads: [2, 0, 0, 1], dilations: [1, 1] } },
+  { name: 'pictures beside each other, dilation', channels: 16, pictures: 32, size: [5, 5], outputs: 32, conv: { kernel: [3, 3], strides: [1, 1], pads: [2, 2, 2, 2], dilations: [2, 2] } },
+  { name: 'three channels, seven by seven, stride two', channels: 3, pictures: 4, size: [20, 22], outputs: 48, conv: { kernel: [7, 7], strides: [2, 2], pads: [3, 3, 3, 3], dilations: [1, 1] } },
   { name: 'three by three', channels: 32, pictures: 3, size: [6, 5], outputs: 16, conv: { kernel: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1] } },
   { name: 'pictures smaller than the filter', channels: 16, pictures: 5, size: [2, 2], outputs: 32, conv: { kernel: [3, 3], strides: [1, 1], pads: [1, 1, 1, 1], dilations: [1, 1] } },
   { name: 'a filter that is not its own mirror image', channels: 16, pictures: 2, size: [7, 9], outputs: 48, conv: { kernel: [3, 2], strides: [1, 1], pads: [2, 0, 0, 1], dilations: [1, 1] } },

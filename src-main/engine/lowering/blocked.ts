@@ -24,12 +24,14 @@ const PIECE = 2 ** 19;
 const FILTER_SET = 4;
 
 /** Elements of a filter that is put in order at every step: beyond, that takes longer than the faster kernel saves. */
-const LARGEST_FILTER = 2 ** 20;
+const LARGEST_FILTER = 2 ** 22;
+/** Pixels of a map on which pictures beside each other are worth the additional order: on larger ones few pixels are at a border. */
+const SMALL_MAP = 64;
 
-/** Whether `lowerBlockedConv` can do it and is the faster way: whole vectors of channels on both sides, and a filter with an extent. */
+/** Whether `lowerBlockedConv` can do it and is the faster way: whole vectors of channels on both sides (or a picture's few), and a filter with an extent. */
 export function suitsBlockedConv(emit: Emitter, [channels]: Shape4, [outputs, , kh, kw]: Shape4, conv: ConvAttributes): boolean {
   const block = emit.channelBlock;
-  return block > 0 && conv.groups === 1 && channels % block === 0 && outputs % block === 0 && kh * kw > 1 && outputs * channels * kh * kw <= LARGEST_FILTER && conv.pads.every((pad) => pad >= 0);
+  return block > 0 && conv.groups === 1 && (channels % block === 0 || channels < block) && outputs % block === 0 && kh * kw > 1 && outputs * channels * kh * kw <= LARGEST_FILTER && conv.pads.every((pad) => pad >= 0);
 }
 
 /** x [C, N, H, W], w [O, C, kh, kw] → y [O, N, oh, ow]. */
@@ -42,30 +44,57 @@ export function lowerBlockedConv(emit: Emitter, x: string, xShape: Shape4, w: st
  *
  * @param conv of the convolution over dy, its pads above all
  */
-export function lowerBlockedConvGradInput(emit: Emitter, dy: string, dyShape: Shape4, w: string, [outputs, channels, kh, kw]: Shape4, conv: ConvAttributes, [h, width]: Size): string {
-  const block = emit.channelBlock;
-  const taps = kh * kw;
-  // Vectors of the base filter's input channels, which are this filter's outputs: they move as wholes from here on.
-  const vectors = emit.one('ReorderInput', [emit.reshape(w, [outputs, channels, kh, kw], [outputs, channels, 1, taps])], {}, BLOCKED);
-  const rows = [(outputs * channels) / block, taps, block];
-  const reversed = emit.one('Gather', [emit.reshape(vectors, [outputs, channels, 1, taps], rows), emit.int64(Array.from({ length: taps }, (_, tap) => taps - 1 - tap))], { axis: 1 });
-  const apart = [outputs / block, block, channels / block, taps, block];
-  const turned = emit.transpose(emit.reshape(reversed, rows, apart), apart, [2, 0, 3, 1, 4]);
-  const filter = emit.reshape(turned, [channels / block, outputs / block, taps, block, block], [channels, outputs, kh, kw]);
-  return convolveBlocked(emit, dy, dyShape, filter, [channels, dyShape[1], h, width], conv);
+export function lowerBlockedConvGradInput(emit: Emitter, dy: string, dyShape: Shape4, w: string, wShape: Shape4, conv: ConvAttributes, [h, width]: Size): string {
+  return convolveBlocked(emit, dy, dyShape, reversedFilterOf(emit, w, wShape), [wShape[1], dyShape[1], h, width], conv);
 }
 
-/** Pictures first and channels in vectors, the convolution, and back. */
-function convolveBlocked(emit: Emitter, x: string, [channels, n, h, width]: Shape4, filter: string, [outputs, , oh, ow]: Shape4, conv: ConvAttributes): string {
+function convolveBlocked(emit: Emitter, x: string, xShape: Shape4, filter: string, yShape: Shape4, conv: ConvAttributes): string {
+  const [channels, n, h, width] = xShape;
+  const beside = channels >= emit.channelBlock && n % emit.channelBlock === 0 && conv.strides[1] === 1 && Math.max(h * width, yShape[2] * yShape[3]) <= SMALL_MAP;
+  return beside ? convolveBeside(emit, x, xShape, filter, yShape, conv) : convolvePictures(emit, x, xShape, filter, yShape, conv);
+}
+
+/** Picture by picture: pictures first and channels in vectors, the convolution, and back. */
+function convolvePictures(emit: Emitter, x: string, [channels, n, h, width]: Shape4, filter: string, [outputs, , oh, ow]: Shape4, conv: ConvAttributes): string {
+  const y = emit.one('Conv', [picturesOf(emit, x, [channels, n, h, width]), filter], conv2dAttributes(conv), BLOCKED);
+  const perPicture = [n, outputs / emit.channelBlock, oh * ow * emit.channelBlock];
+  const perBlock = emit.transpose(emit.reshape(y, [n, outputs, oh, ow], perPicture), perPicture, [1, 0, 2]);
+  return plainOf(emit, perBlock, perPicture, [outputs, n, oh, ow]);
+}
+
+/** [C, N, H, W] → [N, C/b, H, W, b], under the shape that the operator expects; of fewer channels than a vector it takes [N, C, H, W]. */
+function picturesOf(emit: Emitter, x: string, [channels, n, h, width]: Shape4): string {
   const block = emit.channelBlock;
+  if (channels < block) return emit.transpose(x, [channels, n, h, width], [1, 0, 2, 3]);
   const ordered = emit.one('ReorderInput', [emit.reshape(x, [channels, n, h, width], [1, channels, n, h * width])], {}, BLOCKED);
   const vectors = [channels / block, n, h * width * block];
   const pictures = emit.transpose(emit.reshape(ordered, [1, channels, n, h * width], vectors), vectors, [1, 0, 2]);
-  const y = emit.one('Conv', [emit.reshape(pictures, [n, channels / block, h * width * block], [n, channels, h, width]), filter], conv2dAttributes(conv), BLOCKED);
-  const perPicture = [n, outputs / block, oh * ow * block];
-  const perBlock = emit.transpose(emit.reshape(y, [n, outputs, oh, ow], perPicture), perPicture, [1, 0, 2]);
-  const plain = emit.one('ReorderOutput', [emit.reshape(perBlock, [outputs / block, n, oh * ow * block], [1, outputs, n, oh * ow])], { channels: outputs }, BLOCKED);
-  return emit.reshape(plain, [1, outputs, n, oh * ow], [outputs, n, oh, ow]);
+  return emit.reshape(pictures, [n, channels / block, h * width * block], [n, channels, h, width]);
+}
+
+/**
+ * A vector's worth of pictures beside each other, pixel by pixel: rows of [W, b pictures] in which a filter's columns are b apart. The
+ * kernel computes pixels at a border one by one, and small maps are nearly all border; here a border is b pixels of the same kind.
+ */
+function convolveBeside(emit: Emitter, x: string, [channels, n, h, width]: Shape4, filter: string, [outputs, , oh, ow]: Shape4, conv: ConvAttributes): string {
+  const block = emit.channelBlock;
+  const groups = n / block;
+  const perGroup = [channels / block, groups, h * width * block * block];
+  const ordered = emit.reshape(bothInVectors(emit, x, [channels, n, h, width]), [1, channels, n, h * width], perGroup);
+  const image = emit.reshape(emit.transpose(ordered, perGroup, [1, 0, 2]), [groups, channels / block, h * width * block * block], [groups, channels, h, width * block]);
+  const [top, left, bottom, right] = conv.pads;
+  const y = emit.one('Conv', [image, filter], { ...conv2dAttributes(conv), pads: [top, left * block, bottom, right * block], dilations: [conv.dilations[0], conv.dilations[1] * block] }, BLOCKED);
+  const yGroups = [groups, outputs / block, oh * ow * block * block];
+  const together = emit.transpose(emit.reshape(y, [groups, outputs, oh, ow * block], yGroups), yGroups, [1, 0, 2]);
+  const perChannel = emit.one('ReorderOutput', [emit.reshape(together, [outputs / block, groups, oh * ow * block * block], [1, outputs, n, oh * ow])], { channels: outputs }, BLOCKED);
+  const plain = emit.one('ReorderOutput', [emit.reshape(perChannel, [1, outputs, n, oh * ow], [outputs, n, 1, oh * ow])], { channels: n }, BLOCKED);
+  return emit.reshape(plain, [outputs, n, 1, oh * ow], [outputs, n, oh, ow]);
+}
+
+/** [O/b, N, pixels·b] → [O, N, oh, ow]. */
+function plainOf(emit: Emitter, perBlock: string, [n, blocks, row]: readonly number[], [outputs, , oh, ow]: Shape4): string {
+  const plain = emit.one('ReorderOutput', [emit.reshape(perBlock, [blocks ?? 0, n ?? 0, row ?? 0], [1, outputs, n ?? 0, oh * ow])], { channels: outputs }, BLOCKED);
+  return emit.reshape(plain, [1, outputs, n ?? 0, oh * ow], [outputs, n ?? 0, oh, ow]);
 }
 
 /** Whether `lowerBlockedFilterGradient` can do it and is the faster way: the filter must be small next to the activations. */
@@ -114,19 +143,49 @@ export function lowerBlockedFilterGradient(emit: Emitter, x: string, xShape: Sha
       BLOCKED,
     );
   }
-  const plain = emit.one('ReorderOutput', [total], { channels: outputs }, BLOCKED);
-  return emit.transpose(plain, [channels, outputs, kh, kw], [1, 0, 2, 3]);
+  const whole = wholeVectors(outputs, emit.channelBlock);
+  const taps = kh * kw;
+  // Whole rows of taps change places before vectors are taken apart.
+  const perChannel = [channels, whole / emit.channelBlock, taps * emit.channelBlock];
+  const perBlock = emit.transpose(emit.reshape(total, [channels, whole, kh, kw], perChannel), perChannel, [1, 0, 2]);
+  const plain = emit.one('ReorderOutput', [emit.reshape(perBlock, [whole / emit.channelBlock, channels, taps * emit.channelBlock], [1, whole, channels, taps])], { channels: outputs }, BLOCKED);
+  return emit.reshape(plain, [1, outputs, channels, taps], [outputs, channels, kh, kw]);
 }
 
 /** [O, C, h, w] → the filter [O/b, C/b, h, w, b of C, b of O], under the shape that the operator expects. */
 function filterOf(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4): string {
+  const whole = wholeVectors(outputs, emit.channelBlock);
+  return emit.reshape(bothInVectors(emit, w, [outputs, channels, kh, kw]), [1, whole, channels, kh * kw], [whole, channels, kh, kw]);
+}
+
+/** [A, B, h, w] → [A/b, B/b, h·w, b of B, b of A] as [1, A, B, h·w], A filled to whole vectors; [A/b, B, h·w, b of A] where B is less than a vector. */
+function bothInVectors(emit: Emitter, value: string, [a, b, h, w]: Shape4): string {
+  const second = b < emit.channelBlock ? emit.reshape(value, [a, b, h, w], [a, b, 1, h * w]) : secondInVectors(emit, value, [a, b, h, w]);
+  return emit.one('ReorderInput', [emit.reshape(second, [a, b, 1, h * w], [1, a, b, h * w])], {}, BLOCKED);
+}
+
+/** [A, B, h, w] → [A, B/b, h·w, b of B] as [A, B, 1, h·w]. */
+function secondInVectors(emit: Emitter, value: string, [a, b, h, w]: Shape4): string {
+  return emit.one('ReorderInput', [emit.reshape(value, [a, b, h, w], [a, b, 1, h * w])], {}, BLOCKED);
+}
+
+/** [O, C, kh, kw] → the filter of the gradient of the input [C/b, O/b, taps in reverse, b of O, b of C], under the shape that the operator expects. */
+function reversedFilterOf(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4): string {
   const block = emit.channelBlock;
-  const whole = wholeVectors(outputs, block);
-  // The filters' own vectors first: they then move as wholes.
-  const vectors = emit.one('ReorderInput', [emit.reshape(w, [outputs, channels, kh, kw], [1, outputs, channels, kh * kw])], {}, BLOCKED);
-  const apart = [whole / block, channels / block, block, kh * kw, block];
-  const turned = emit.transpose(emit.reshape(vectors, [1, whole, channels, kh * kw], apart), apart, [0, 1, 3, 2, 4]);
-  return emit.reshape(turned, [whole / block, channels / block, kh * kw, block, block], [whole, channels, kh, kw]);
+  const taps = kh * kw;
+  const rows = [(outputs * channels * taps) / block, block];
+  const vectors = emit.reshape(secondInVectors(emit, w, [outputs, channels, kh, kw]), [outputs, channels, 1, taps], rows);
+  const order = emit.sharedInt64(`reversed:${[outputs, channels, taps, block].join(',')}`, () => reversedOrder(outputs, channels, taps, block));
+  return emit.reshape(emit.one('Gather', [vectors, order], { axis: 0 }), rows, [channels, outputs, kh, kw]);
+}
+
+/** For every vector of the reversed filter, which one of [O, C/b, taps] it is. */
+function reversedOrder(outputs: number, channels: number, taps: number, block: number): number[] {
+  const order: number[] = [];
+  for (let c = 0; c < channels / block; c++) for (let o = 0; o < outputs / block; o++) for (let tap = taps - 1; tap >= 0; tap--) {
+    for (let inner = 0; inner < block; inner++) order.push(((o * block + inner) * (channels / block) + c) * taps + tap);
+  }
+  return order;
 }
 
 function rowsOf(emit: Emitter, value: string, [, , h]: Shape4, [begin, end]: Size): string {

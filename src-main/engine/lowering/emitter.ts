@@ -14,6 +14,8 @@ export class Emitter {
   readonly #memo = new Map<string, string[]>();
   /** Of outputs of reshapes: what was reshaped, and its shape. */
   readonly #reshaped = new Map<string, { value: string; shape: readonly number[] }>();
+  /** Of outputs of transposes: what was transposed, and how. */
+  readonly #transposed = new Map<string, { value: string; shape: readonly number[]; permutation: readonly number[] }>();
   /** Channels that the runtime's blocked operators keep together; 0 where it has none (see blocked.ts). */
   readonly channelBlock: number;
   #next = 0;
@@ -57,14 +59,18 @@ export class Emitter {
     return output;
   }
 
-  /** Transpose; the identity permutation costs nothing, and moving only axes of size 1 becomes a reshape. */
+  /** Transpose; a chain of them becomes one, the identity permutation costs nothing, and moving only axes of size 1 becomes a reshape. */
   transpose(value: string, shape: readonly number[], permutation: readonly number[]): string {
+    const origin = this.#transposed.get(value);
+    if (origin !== undefined) return this.transpose(origin.value, origin.shape, permutation.map((axis) => origin.permutation[axis] ?? 0));
     if (permutation.every((from, to) => from === to)) return value;
     const moved = permutation.filter((axis) => shape[axis] !== 1);
     if (moved.every((axis, index) => index === 0 || axis > (moved[index - 1] ?? -1))) {
       return this.reshape(value, shape, permutation.map((axis) => shape[axis] ?? 1));
     }
-    return this.one('Transpose', [value], { perm: [...permutation] });
+    const output = this.one('Transpose', [value], { perm: [...permutation] });
+    this.#transposed.set(output, { value, shape, permutation });
+    return output;
   }
 
   /** Σ a·b over all but the first axis of two values of equal shape, as [rows, 1, 1]: one pass over memory, nothing stored between. */
@@ -75,11 +81,12 @@ export class Emitter {
   }
 
   int64(values: readonly number[]): string {
-    return this.#constant(`i:${values.join(',')}`, {
-      dtype: 'int64',
-      shape: [values.length],
-      data: BigInt64Array.from(values, BigInt),
-    });
+    return this.#constant(`i:${values.join(',')}`, int64Tensor(values));
+  }
+
+  /** Whole numbers that several nodes share under a key; made once. */
+  sharedInt64(key: string, make: () => readonly number[]): string {
+    return this.#constants.get(`n:${key}`) ?? this.#constant(`n:${key}`, int64Tensor(make()));
   }
 
   scalar(value: number): string {
@@ -105,6 +112,10 @@ export class Emitter {
     this.#constants.set(key, name);
     return name;
   }
+}
+
+function int64Tensor(values: readonly number[]): HostTensor {
+  return { dtype: 'int64', shape: [values.length], data: BigInt64Array.from(values, BigInt) };
 }
 
 function sameShape(a: readonly number[], b: readonly number[]): boolean {
