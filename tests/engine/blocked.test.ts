@@ -49,6 +49,8 @@ const CONV_CASES: Case[] = [
   { name: 'a filter that is not its own mirror image', channels: 16, pictures: 2, size: [7, 9], outputs: 48, conv: { kernel: [3, 2], strides: [1, 1], pads: [2, 0, 0, 1], dilations: [1, 1] } },
   { name: 'dilation', channels: 16, pictures: 2, size: [9, 8], outputs: 16, conv: { kernel: [3, 3], strides: [1, 1], pads: [2, 2, 2, 2], dilations: [2, 2] } },
   { name: 'stride two that leaves pixels over', channels: 16, pictures: 4, size: [9, 8], outputs: 32, conv: { kernel: [3, 3], strides: [2, 2], pads: [0, 0, 0, 0], dilations: [1, 1] } },
+  { name: 'stride two, sixteen pictures', channels: 16, pictures: 16, size: [6, 8], outputs: 32, conv: { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], dilations: [1, 1] } },
+  { name: 'stride two, unequal sides', channels: 16, pictures: 3, size: [8, 6], outputs: 16, conv: { kernel: [5, 2], strides: [2, 2], pads: [2, 0, 2, 0], dilations: [1, 1] } },
   { name: 'stride two', channels: 32, pictures: 1, size: [8, 8], outputs: 16, conv: { kernel: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1], dilations: [1, 1] } },
 ];
 
@@ -132,7 +134,7 @@ for (const item of CONV_CASES) {
       dx[atX] = (dx[atX] ?? 0) + (dy.data[atY] ?? 0) * (w.data[atW] ?? 0);
     });
     assertClose(await compute(KERNELS.conv, { x, w }, attributes), y);
-    // With stride 1 this is in blocks too; with another one it is the general way, and as right.
+    // In blocks too, every other pixel by itself for stride 2, unless the stride leaves pixels over or vectors are not filled; then it is the general way.
     assertClose(await compute(KERNELS.convGradInput, { dy, w }, { ...attributes, inputSize: item.size }), dx);
   });
 }

@@ -26,12 +26,23 @@ const FILTER_SET = 4;
 /** Elements of a filter that is put in order at every step: beyond, that takes longer than the faster kernel saves. */
 const LARGEST_FILTER = 2 ** 22;
 /** Pixels of a map on which pictures beside each other are worth the additional order: on larger ones few pixels are at a border. */
-const SMALL_MAP = 64;
+const SMALL_MAP = 256;
 
 /** Whether `lowerBlockedConv` can do it and is the faster way: whole vectors of channels on both sides (or a picture's few), and a filter with an extent. */
-export function suitsBlockedConv(emit: Emitter, [channels]: Shape4, [outputs, , kh, kw]: Shape4, conv: ConvAttributes): boolean {
+export function suitsBlockedConv(emit: Emitter, [channels]: Shape4, wShape: Shape4, conv: ConvAttributes): boolean {
+  const [outputs] = wShape;
   const block = emit.channelBlock;
-  return block > 0 && conv.groups === 1 && (channels % block === 0 || channels < block) && outputs % block === 0 && kh * kw > 1 && outputs * channels * kh * kw <= LARGEST_FILTER && conv.pads.every((pad) => pad >= 0);
+  return suitsBlocks(block, wShape, conv) && outputs % block === 0 && (channels % block === 0 || channels < block) && conv.pads.every((pad) => pad >= 0);
+}
+
+/** Whether `lowerBlockedConvGradInput` can do it and is the faster way. */
+export function suitsBlockedConvGradInput(emit: Emitter, wShape: Shape4, conv: ConvAttributes): boolean {
+  const [outputs, channels] = wShape;
+  return suitsBlocks(emit.channelBlock, wShape, conv) && outputs % emit.channelBlock === 0 && channels % emit.channelBlock === 0;
+}
+
+function suitsBlocks(block: number, [outputs, channels, kh, kw]: Shape4, conv: ConvAttributes): boolean {
+  return block > 0 && conv.groups === 1 && kh * kw > 1 && outputs * channels * kh * kw <= LARGEST_FILTER;
 }
 
 /** x [C, N, H, W], w [O, C, kh, kw] → y [O, N, oh, ow]. */
@@ -40,12 +51,14 @@ export function lowerBlockedConv(emit: Emitter, x: string, xShape: Shape4, w: st
 }
 
 /**
- * The gradient of the input of a convolution with stride 1: dy [O, N, oh, ow] by w [O, C, kh, kw], its taps in reverse → dx [C, N, H, W].
+ * The gradient of the input of a convolution, or every other pixel of it: dy [O, N, oh, ow] by some taps of w [O, C, kh, kw] → dx [C, N, H, W].
  *
- * @param conv of the convolution over dy, its pads above all
+ * @param taps the places in the filter, row by row, as the convolution over dy takes them; all of them in reverse for stride 1
+ * @param conv of the convolution over dy: how many rows and columns of taps, its pads
  */
-export function lowerBlockedConvGradInput(emit: Emitter, dy: string, dyShape: Shape4, w: string, wShape: Shape4, conv: ConvAttributes, [h, width]: Size): string {
-  return convolveBlocked(emit, dy, dyShape, reversedFilterOf(emit, w, wShape), [wShape[1], dyShape[1], h, width], conv);
+export function lowerBlockedConvGradInput(emit: Emitter, dy: string, dyShape: Shape4, w: string, wShape: Shape4, taps: readonly number[], conv: ConvAttributes, [h, width]: Size): string {
+  const [, channels] = wShape;
+  return convolveBlocked(emit, dy, dyShape, turnedFilterOf(emit, w, wShape, taps, conv.kernel), [channels, dyShape[1], h, width], conv);
 }
 
 function convolveBlocked(emit: Emitter, x: string, xShape: Shape4, filter: string, yShape: Shape4, conv: ConvAttributes): string {
@@ -169,21 +182,19 @@ function secondInVectors(emit: Emitter, value: string, [a, b, h, w]: Shape4): st
   return emit.one('ReorderInput', [emit.reshape(value, [a, b, h, w], [a, b, 1, h * w])], {}, BLOCKED);
 }
 
-/** [O, C, kh, kw] → the filter of the gradient of the input [C/b, O/b, taps in reverse, b of O, b of C], under the shape that the operator expects. */
-function reversedFilterOf(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4): string {
+/** Some taps of [O, C, kh, kw] → the filter of the gradient of the input [C/b, O/b, taps, b of O, b of C], under the shape that the operator expects. */
+function turnedFilterOf(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4, taps: readonly number[], [rows, columns]: Size): string {
   const block = emit.channelBlock;
-  const taps = kh * kw;
-  const rows = [(outputs * channels * taps) / block, block];
-  const vectors = emit.reshape(secondInVectors(emit, w, [outputs, channels, kh, kw]), [outputs, channels, 1, taps], rows);
-  const order = emit.sharedInt64(`reversed:${[outputs, channels, taps, block].join(',')}`, () => reversedOrder(outputs, channels, taps, block));
-  return emit.reshape(emit.one('Gather', [vectors, order], { axis: 0 }), rows, [channels, outputs, kh, kw]);
+  const vectors = emit.reshape(secondInVectors(emit, w, [outputs, channels, kh, kw]), [outputs, channels, 1, kh * kw], [(outputs * channels * kh * kw) / block, block]);
+  const order = emit.sharedInt64(`turned:${[outputs, channels, kh * kw, block].join(',')}:${taps.join(',')}`, () => turnedOrder(outputs, channels / block, kh * kw, taps, block));
+  return emit.reshape(emit.one('Gather', [vectors, order], { axis: 0 }), [(outputs * channels * taps.length) / block, block], [channels, outputs, rows, columns]);
 }
 
-/** For every vector of the reversed filter, which one of [O, C/b, taps] it is. */
-function reversedOrder(outputs: number, channels: number, taps: number, block: number): number[] {
+/** For every vector of the turned filter, which one of [O, C/b, all taps] it is. */
+function turnedOrder(outputs: number, channelBlocks: number, allTaps: number, taps: readonly number[], block: number): number[] {
   const order: number[] = [];
-  for (let c = 0; c < channels / block; c++) for (let o = 0; o < outputs / block; o++) for (let tap = taps - 1; tap >= 0; tap--) {
-    for (let inner = 0; inner < block; inner++) order.push(((o * block + inner) * (channels / block) + c) * taps + tap);
+  for (let c = 0; c < channelBlocks; c++) for (let o = 0; o < outputs; o += block) for (const tap of taps) {
+    for (let inner = 0; inner < block; inner++) order.push(((o + inner) * channelBlocks + c) * allTaps + tap);
   }
   return order;
 }

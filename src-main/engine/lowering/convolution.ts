@@ -8,7 +8,7 @@
  * output is already in the filter's own order.
  */
 import type { ConvAttributes } from '../kernels/attributes.ts';
-import { lowerBlockedConv, lowerBlockedConvGradInput, lowerBlockedFilterGradient, suitsBlockedConv, suitsBlockedFilterGradient } from './blocked.ts';
+import { lowerBlockedConv, lowerBlockedConvGradInput, lowerBlockedFilterGradient, suitsBlockedConv, suitsBlockedConvGradInput, suitsBlockedFilterGradient } from './blocked.ts';
 import { conv2dAttributes } from './conv2d-attributes.ts';
 import type { Emitter } from './emitter.ts';
 import { placeTaps, spreadOut, weave } from './selection.ts';
@@ -64,23 +64,26 @@ export function lowerConvGradInput(
     });
     return emit.transpose(dx, [n, channels, h, width], [1, 0, 2, 3]);
   }
-  const dy5 = emit.reshape(dy, dyShape, [1, outputs, n, oh, ow]);
+  const blocked = suitsBlockedConvGradInput(emit, wShape, conv);
   // On a handful of pixels the filter is the larger operand: it is used as it lies, and the product is added up tap by tap.
-  if (n * oh * ow < channels / 2) return lowerByTaps(emit, dy, dyShape, w, wShape, conv);
+  if (n * oh * ow < channels / 2 && !(blocked && n % emit.channelBlock === 0)) return lowerByTaps(emit, dy, dyShape, w, wShape, conv);
   if (conv.strides[0] === 1 && conv.strides[1] === 1) {
     const reach: Size = [(kh - 1) * conv.dilations[0], (kw - 1) * conv.dilations[1]];
     const [top, left, bottom, right] = conv.pads;
     const pads: [number, number, number, number] = [reach[0] - top, reach[1] - left, reach[0] - bottom, reach[1] - right];
     if (pads.every((pad) => pad >= 0)) {
-      if (suitsBlockedConv(emit, dyShape, [channels, outputs, kh, kw], conv)) return lowerBlockedConvGradInput(emit, dy, dyShape, w, wShape, { ...conv, pads }, conv.inputSize);
+      if (blocked) {
+        const reversed = Array.from({ length: kh * kw }, (_, tap) => kh * kw - 1 - tap);
+        return lowerBlockedConvGradInput(emit, dy, dyShape, w, wShape, reversed, { ...conv, pads }, conv.inputSize);
+      }
       const flipped = flipAndSwap(emit, w, wShape);
-      const dx = emit.one('Conv', [dy5, emit.reshape(flipped, [channels, outputs, kh, kw], [channels, outputs, 1, kh, kw])], conv3dAttributes({ ...conv, pads }));
+      const dx = emit.one('Conv', [emit.reshape(dy, dyShape, [1, outputs, n, oh, ow]), emit.reshape(flipped, [channels, outputs, kh, kw], [channels, outputs, 1, kh, kw])], conv3dAttributes({ ...conv, pads }));
       return emit.reshape(dx, [1, channels, n, h, width], [channels, n, h, width]);
     }
   }
   const phases = phasesOf(conv, [oh, ow]);
-  if (phases !== undefined) return lowerPhases(emit, dy5, dyShape, w, wShape, conv, phases);
-  const dx = emit.one('ConvTranspose', [dy5, emit.reshape(w, wShape, [outputs, perGroup, 1, kh, kw])], {
+  if (phases !== undefined) return lowerPhases(emit, dy, dyShape, w, wShape, conv, phases);
+  const dx = emit.one('ConvTranspose', [emit.reshape(dy, dyShape, [1, outputs, n, oh, ow]), emit.reshape(w, wShape, [outputs, perGroup, 1, kh, kw])], {
     ...conv3dAttributes(conv),
     output_padding: [0, ...outputPadding(conv, [oh, ow])],
   });
@@ -244,33 +247,44 @@ function phasesOf(conv: ConvAttributes & { inputSize: Size }, [oh, ow]: Size): [
 /** Four convolutions, then their pixels interleaved. */
 function lowerPhases(
   emit: Emitter,
-  dy5: string,
-  [, n]: Shape4,
+  dy: string,
+  dyShape: Shape4,
   w: string,
-  [outputs, channels, kh, kw]: Shape4,
-  { inputSize: [h, width] }: { inputSize: Size },
+  wShape: Shape4,
+  conv: ConvAttributes & { inputSize: Size },
   [rows, columns]: [Phase[], Phase[]],
 ): string {
+  const [outputs, n, oh, ow] = dyShape;
+  const [, channels, kh, kw] = wShape;
+  const [h, width] = conv.inputSize;
+  const part: Shape4 = [channels, n, h / 2, width / 2];
+  const blocked = suitsBlockedConvGradInput(emit, wShape, conv);
+  const dy5 = emit.reshape(dy, dyShape, [1, outputs, n, oh, ow]);
   const filters = emit.reshape(w, [outputs, channels, kh, kw], [outputs * channels, kh * kw]);
   const parts: string[] = [];
   for (const row of rows) {
     for (const column of columns) {
       const chosen = row.taps.flatMap((i) => column.taps.map((j) => i * kw + j));
+      const kernel: [number, number] = [row.taps.length, column.taps.length];
+      const pads: [number, number, number, number] = [row.padBefore, column.padBefore, row.padAfter, column.padAfter];
+      if (blocked) {
+        parts.push(lowerBlockedConvGradInput(emit, dy, dyShape, w, wShape, chosen, { ...conv, kernel, pads, strides: [1, 1] }, [h / 2, width / 2]));
+        continue;
+      }
       const selection = new Float32Array(kh * kw * chosen.length);
       chosen.forEach((tap, index) => (selection[tap * chosen.length + index] = 1));
       const key = `select${String(kh * kw)}:${chosen.join(',')}`;
       const picked = emit.one('MatMul', [filters, emit.shared(key, [kh * kw, chosen.length], selection)]);
       const shape = [outputs, channels, chosen.length];
       const swapped = emit.transpose(emit.reshape(picked, [outputs * channels, chosen.length], shape), shape, [1, 0, 2]);
-      const kernel: [number, number] = [row.taps.length, column.taps.length];
-      const part = emit.one('Conv', [dy5, emit.reshape(swapped, [channels, outputs, chosen.length], [channels, outputs, 1, ...kernel])], {
+      const dx = emit.one('Conv', [dy5, emit.reshape(swapped, [channels, outputs, chosen.length], [channels, outputs, 1, ...kernel])], {
         kernel_shape: [1, ...kernel],
         pads: [0, row.padBefore, column.padBefore, 0, row.padAfter, column.padAfter],
       });
-      parts.push(part);
+      parts.push(emit.reshape(dx, [1, ...part], part));
     }
   }
-  return weave(emit, parts.map((part) => emit.reshape(part, [1, channels, n, h / 2, width / 2], [channels, n, h / 2, width / 2])), [channels, n, h, width]);
+  return weave(emit, parts, [channels, n, h, width]);
 }
 
 /**
