@@ -60,7 +60,10 @@ export interface EngineState {
 
 export interface CompiledStep {
   readonly spec: StepSpec;
-  /** Runs once: reads and replaces the state, returns the results. Feeds must have exactly the spec's shapes. */
+  /**
+   * Runs once: reads and replaces the state, returns the results. Feeds must have exactly the spec's shapes. If it fails, entries that
+   * it writes may be half old and half new: go on from a checkpoint.
+   */
   run(feeds: Record<string, Float32Array>): Promise<Record<string, Float32Array>>;
   /** Milliseconds that compiling took (trace, lowering, session). */
   readonly compileMs: number;

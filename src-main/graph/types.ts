@@ -11,7 +11,14 @@ export type AttributeValue =
   | { kind: 'ints'; value: number[] }
   | { kind: 'floats'; value: number[] }
   | { kind: 'strings'; value: string[] }
-  | { kind: 'tensor'; value: HostTensor };
+  | { kind: 'tensor'; value: HostTensor }
+  | { kind: 'graph'; value: Subgraph };
+
+/** A branch of a node that chooses (`If`): it has no inputs of its own, but may name any value of the graph around it. Only in graphs that an engine makes for its own runtime. */
+export interface Subgraph {
+  nodes: GraphNode[];
+  outputs: ValueInfo[];
+}
 
 export interface GraphNode {
   /** Unique in the graph; given by the reader where the file has none. */

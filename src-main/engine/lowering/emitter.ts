@@ -4,8 +4,17 @@ import { elementCount, type HostTensor } from '../../contract/tensors.ts';
 
 export type Attributes = Record<string, number | number[] | string>;
 
+/** A node without attributes that is the whole of one branch of a choice. */
+export interface BranchNode {
+  op: string;
+  inputs: string[];
+}
+
 /** Attributes that ONNX wants as floats whatever the JavaScript number looks like. */
 const FLOAT_ATTRIBUTES = new Set(['alpha', 'beta', 'epsilon', 'momentum']);
+
+/** Numbers a row. */
+const SHORT_ROW = 1024;
 
 export class Emitter {
   readonly nodes: GraphNode[] = [];
@@ -73,11 +82,28 @@ export class Emitter {
     return output;
   }
 
-  /** Σ a·b over all but the first axis of two values of equal shape, as [rows, 1, 1]: one pass over memory, nothing stored between. */
+  /** Σ a·b over all but the first axis of two values of equal shape, as [rows, 1, 1]. Long rows in one pass, nothing stored between; a product per short row would cost more than it spares. */
   rowDots(a: string, b: string, shape: readonly number[]): string {
     const [rows = 1] = shape;
     const flat = [rows, 1, elementCount(shape) / rows];
-    return this.one('FusedMatMul', [this.reshape(a, shape, flat), this.reshape(b, shape, flat)], { transB: 1 }, 'com.microsoft');
+    const [left, right] = [this.reshape(a, shape, flat), this.reshape(b, shape, flat)];
+    if (elementCount(shape) / rows < SHORT_ROW) return this.one('ReduceSum', [this.one('Mul', [left, right]), this.int64([2])], { keepdims: 1 });
+    return this.one('FusedMatMul', [left, right], { transB: 1 }, 'com.microsoft');
+  }
+
+  /** The output of one node or of another, by a condition of one element; either has the given shape and is computed only if chosen. */
+  choice(condition: string, then: BranchNode, otherwise: BranchNode, shape: readonly number[]): string {
+    const id = String(this.#next++);
+    const branch = ({ op, inputs }: BranchNode, side: string): AttributeValue => ({
+      kind: 'graph',
+      value: {
+        nodes: [{ name: `n${id}_${side}`, op, inputs, outputs: [`v${id}_${side}`], attributes: {} }],
+        outputs: [{ name: `v${id}_${side}`, dtype: 'float32', shape: [...shape] }],
+      },
+    });
+    const output = `v${id}`;
+    this.nodes.push({ name: `n${id}_If`, op: 'If', inputs: [condition], outputs: [output], attributes: { then_branch: branch(then, 'then'), else_branch: branch(otherwise, 'else') } });
+    return output;
   }
 
   int64(values: readonly number[]): string {

@@ -1,7 +1,9 @@
 /** @file Trace → ONNX graph: reachable calls only, inputs and outputs under their own names. */
 import type { FloatTensor } from '../../contract/tensors.ts';
+import { branchesOf, namesRead } from '../../graph/subgraphs.ts';
 import type { Graph, GraphNode } from '../../graph/types.ts';
-import { inputsOf, reachableCalls, type Trace, type TraceValue } from '../tracing/trace.ts';
+import { inputsOf, reachableCalls, type Trace, type TraceCall, type TraceValue } from '../tracing/trace.ts';
+import { gatedSums, lowerGatedSum, type GatedSum } from './closed-gates.ts';
 import { Emitter } from './emitter.ts';
 import { lowerCall } from './kernels.ts';
 
@@ -35,13 +37,19 @@ export function lowerTrace(name: string, trace: Trace, constants: Record<string,
     names.set(value.id, made);
     return made;
   };
+  // Only the CPU's runtime is known to choose for less than a pass over memory.
+  const sums = lower === lowerCall ? gatedSums(calls) : new Map<TraceCall, GatedSum>();
   for (const call of calls) {
     const byId = new Map(inputsOf(call).map((value) => [value.id, value]));
-    const outputs = lower(emit, call, (id) => {
-      const value = byId.get(id);
-      if (value === undefined) throw new Error(`Call ${call.kernel} names a value that is not its input.`);
-      return nameOf(value);
-    });
+    const sum = sums.get(call);
+    const outputs =
+      sum !== undefined
+        ? [lowerGatedSum(emit, nameOf(sum.a), nameOf(sum.gate), nameOf(sum.x), sum.a.shape)]
+        : lower(emit, call, (id) => {
+            const value = byId.get(id);
+            if (value === undefined) throw new Error(`Call ${call.kernel} names a value that is not its input.`);
+            return nameOf(value);
+          });
     call.outputs.forEach((value, index) => {
       const output = outputs[index];
       if (output !== undefined) names.set(value.id, output);
@@ -64,6 +72,7 @@ export function lowerTrace(name: string, trace: Trace, constants: Record<string,
   for (const node of emit.nodes) {
     node.outputs = node.outputs.map(finalName);
     node.inputs = node.inputs.map(finalName);
+    for (const inner of branchesOf(node).flatMap((branch) => branch.nodes)) inner.inputs = inner.inputs.map(finalName);
   }
   return { name, inputs, outputs, nodes: pruned(emit.nodes, outputs.map((output) => output.name)), initializers: emit.initializers, metadata: {} };
 }
@@ -86,7 +95,7 @@ function pruned(nodes: GraphNode[], outputs: string[]): GraphNode[] {
   const kept: GraphNode[] = [];
   for (const node of nodes.toReversed()) {
     if (!node.outputs.some((output) => needed.has(output))) continue;
-    for (const input of node.inputs) needed.add(input);
+    for (const input of namesRead(node)) needed.add(input);
     kept.push(node);
   }
   return kept.reverse();

@@ -11,7 +11,9 @@ import type { ActivationLayout, CompiledStep, Engine, EngineState, StepSpec } fr
 import type { FloatTensor } from '../../contract/tensors.ts';
 import { saysOutOfMemory } from '../../core/out-of-memory.ts';
 import { serializeOnnx } from '../../graph/onnx/encode.ts';
+import type { Graph } from '../../graph/types.ts';
 import { channelBlock } from './channel-block.ts';
+import { writeInPlace } from './in-place.ts';
 import { RuntimeState, tensorOf } from './state.ts';
 
 export interface RuntimeOptions {
@@ -47,11 +49,11 @@ export class RuntimeEngine implements Engine {
   async compile(spec: StepSpec, state: EngineState): Promise<CompiledStep> {
     if (!(state instanceof RuntimeState)) throw new Error('A state of another engine.');
     const started = performance.now();
-    const graph = lowerStep(spec, state, spec.layout ?? this.layout, await channelBlock());
+    const { graph, inPlace } = lowerStep(spec, state, spec.layout ?? this.layout, await channelBlock());
     const model = serializeOnnx(graph);
     const session = await this.#createSession(spec.name, model);
     const used = new Set(graph.inputs.map((info) => info.name));
-    return new RuntimeStep(spec, state, session, used, performance.now() - started);
+    return new RuntimeStep(spec, state, { session, used, inPlace }, performance.now() - started);
   }
 
   async #createSession(name: string, model: Uint8Array): Promise<ort.InferenceSession> {
@@ -79,46 +81,56 @@ export class RuntimeEngine implements Engine {
   }
 }
 
-/** Exposed for tests and the benchmark: the ONNX graph of a step. */
-export function lowerStep(spec: StepSpec, state: RuntimeState, layout: ActivationLayout, block: number): ReturnType<typeof lowerTrace> {
+/** Exposed for tests: the ONNX graph of a step, and which entries of the state it writes in place. */
+export function lowerStep(spec: StepSpec, state: RuntimeState, layout: ActivationLayout, block: number): { graph: Graph; inPlace: Set<string> } {
   const { trace, constants } = traceStep(spec, state, layout);
-  return lowerTrace(spec.name, trace, constants, block);
+  const lowered = lowerTrace(spec.name, trace, constants, block);
+  const entries = spec.writes.filter((name) => spec.reads.includes(name));
+  const { graph, inPlace } = writeInPlace(lowered, entries.map((name) => ({ old: stateName(name), updated: newName(name) })));
+  return { graph, inPlace: new Set(entries.filter((name) => inPlace.has(stateName(name)))) };
+}
+
+interface Compiled {
+  session: ort.InferenceSession;
+  /** Inputs that the graph has: a step need not use all it could. */
+  used: ReadonlySet<string>;
+  /** Entries of the state whose next value takes the old one's place. */
+  inPlace: ReadonlySet<string>;
 }
 
 class RuntimeStep implements CompiledStep {
   readonly spec: StepSpec;
   readonly compileMs: number;
   readonly #state: RuntimeState;
-  readonly #session: ort.InferenceSession;
-  readonly #used: ReadonlySet<string>;
+  readonly #compiled: Compiled;
 
-  constructor(spec: StepSpec, state: RuntimeState, session: ort.InferenceSession, used: ReadonlySet<string>, compileMs: number) {
+  constructor(spec: StepSpec, state: RuntimeState, compiled: Compiled, compileMs: number) {
     this.spec = spec;
     this.#state = state;
-    this.#session = session;
-    this.#used = used;
+    this.#compiled = compiled;
     this.compileMs = compileMs;
   }
 
   async run(feeds: Record<string, Float32Array>): Promise<Record<string, Float32Array>> {
+    const { used, inPlace } = this.#compiled;
     const inputs: Record<string, ort.Tensor> = {};
     for (const [name, shape] of Object.entries(this.spec.feeds)) {
       const data = feeds[name];
       if (data === undefined) throw new Error(`Step ${this.spec.name} was not fed ${name}.`);
-      if (this.#used.has(feedName(name))) inputs[feedName(name)] = tensorOf(data, shape);
+      if (used.has(feedName(name))) inputs[feedName(name)] = tensorOf(data, shape);
     }
-    for (const name of this.spec.reads) if (this.#used.has(stateName(name))) inputs[stateName(name)] = this.#state.current(name);
+    for (const name of this.spec.reads) if (used.has(stateName(name))) inputs[stateName(name)] = this.#state.current(name);
     const fetches: Record<string, ort.Tensor | null> = {};
-    for (const name of this.spec.writes) fetches[newName(name)] = this.#state.spare(name);
+    for (const name of this.spec.writes) fetches[newName(name)] = inPlace.has(name) ? this.#state.current(name) : this.#state.spare(name);
     for (const name of this.spec.results) fetches[resultName(name)] = null;
     const outputs = await this.#run(inputs, fetches);
-    for (const name of this.spec.writes) this.#state.swap(name);
+    for (const name of this.spec.writes) if (!inPlace.has(name)) this.#state.swap(name);
     return Object.fromEntries(this.spec.results.map((name) => [name, outputs[resultName(name)]?.data as Float32Array]));
   }
 
   async #run(inputs: Record<string, ort.Tensor>, fetches: Record<string, ort.Tensor | null>): Promise<ort.InferenceSession.OnnxValueMapType> {
     try {
-      return await this.#session.run(inputs, fetches);
+      return await this.#compiled.session.run(inputs, fetches);
     } catch (error) {
       throw failure(`failed in the step '${this.spec.name}'`, error);
     }
@@ -126,7 +138,7 @@ class RuntimeStep implements CompiledStep {
 
   /** Ends profiling, if it was on, and releases the session. */
   dispose(): void {
-    this.#session.release().catch(() => undefined);
+    this.#compiled.session.release().catch(() => undefined);
   }
 }
 

@@ -1,4 +1,4 @@
-/** @file Training state as two sets of runtime tensors per entry that swap roles: no allocation per step. */
+/** @file Training state as runtime tensors: entries that a step cannot write in place have two, which swap roles. No allocation per step. */
 import * as ort from 'onnxruntime-node';
 import { TapsError } from '../../contract/errors.ts';
 import { elementCount, type FloatTensor } from '../../contract/tensors.ts';
@@ -49,11 +49,11 @@ export class RuntimeState implements EngineState {
     this.#entries.clear();
   }
 
-  /** Tensor that a step reads. */
+  /** Tensor that a step reads, and writes where it may do so in place. */
   current(name: string): ort.Tensor {
     return this.#entry(name).current;
   }
-  /** Tensor that a step writes its new value into. */
+  /** Tensor that a step writes its new value into while the present one is still read. */
   spare(name: string): ort.Tensor {
     const entry = this.#entry(name);
     entry.spare ??= tensorOf(new Float32Array(elementCount(entry.shape)), entry.shape);

@@ -51,6 +51,22 @@ function writeAttribute(out: BinaryWriter, name: string, attribute: AttributeVal
       });
       int(out, 20, 4);
       break;
+    case 'graph':
+      nested(out, 6, (body) => {
+        for (const node of attribute.value.nodes) {
+          nested(body, 1, (inner) => {
+            writeNode(inner, node);
+          });
+        }
+        text(body, 2, name);
+        for (const output of attribute.value.outputs) {
+          nested(body, 12, (inner) => {
+            writeValueInfo(inner, output);
+          });
+        }
+      });
+      int(out, 20, 5);
+      break;
     case 'floats':
       for (const value of attribute.value) out.tag(7, WireType.Bit32).float(value);
       int(out, 20, 6);
