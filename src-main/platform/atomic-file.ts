@@ -29,8 +29,20 @@ type Content = Uint8Array | AsyncIterable<Uint8Array>;
  * @throws TapsError `disk-full`, `io-failed`; the temporary file is removed
  */
 export async function stageFile(folder: string, content: Content, mode = 0o644, fileSystem: FileSystem = nodeFileSystem): Promise<StagedFile> {
-  const path = join(folder, `${String(process.pid)}-${randomBytes(8).toString('hex')}${PARTIAL_SUFFIX}`);
   const hash = createHash('sha256');
+  const staged = await stage(folder, content, { mode, fileSystem, passing: (chunk) => hash.update(chunk) });
+  return { ...staged, sha256: hash.digest('hex') };
+}
+
+interface Staging {
+  mode: number;
+  fileSystem: FileSystem;
+  /** Sees every part of the content once it is written. */
+  passing?: (chunk: Uint8Array) => void;
+}
+
+async function stage(folder: string, content: Content, { mode, fileSystem, passing }: Staging): Promise<Omit<StagedFile, 'sha256'>> {
+  const path = join(folder, `${String(process.pid)}-${randomBytes(8).toString('hex')}${PARTIAL_SUFFIX}`);
   let sizeBytes = 0;
   // The cause of a failure matters more than whether the clean-up worked too; verify finds what is left.
   const discard = (): Promise<void> => fileSystem.remove(path).catch(() => undefined);
@@ -39,7 +51,7 @@ export async function stageFile(folder: string, content: Content, mode = 0o644, 
     try {
       for await (const chunk of content instanceof Uint8Array ? [content] : content) {
         await file.write(chunk);
-        hash.update(chunk);
+        passing?.(chunk);
         sizeBytes += chunk.length;
       }
       await file.sync();
@@ -59,7 +71,7 @@ export async function stageFile(folder: string, content: Content, mode = 0o644, 
       throw storageError(error, 'write', target, sizeBytes);
     }
   };
-  return { sizeBytes, sha256: hash.digest('hex'), publish, discard };
+  return { sizeBytes, publish, discard };
 }
 
 /**
@@ -67,6 +79,6 @@ export async function stageFile(folder: string, content: Content, mode = 0o644, 
  * @throws TapsError `disk-full` (names the volume and the bytes), `io-failed`
  */
 export async function writeFileAtomic(path: string, bytes: Content, fileSystem: FileSystem = nodeFileSystem): Promise<void> {
-  const staged = await stageFile(dirname(path), bytes, 0o644, fileSystem);
+  const staged = await stage(dirname(path), bytes, { mode: 0o644, fileSystem });
   await staged.publish(path);
 }

@@ -61,11 +61,16 @@ export class ActivationCache {
     return readSync(this.#file, value, 0, this.#bytes, place * this.#bytes) === this.#bytes ? value : null;
   }
 
+  /** Frees the memory that a value takes; nothing happens to one on disk. */
+  forget(key: string): void {
+    this.#inMemory.delete(key);
+  }
+
   /** Keeps a copy where there is room. */
-  put(key: string, value: Float32Array): void {
+  put(key: string, value: Float32Array, where: 'memory' | 'anywhere' = 'anywhere'): void {
     if (this.#inMemory.has(key) || this.#onDisk.has(key)) return;
     const roomInMemory = (this.#inMemory.size + 1) * this.#bytes <= this.#limits.memoryBytes;
-    if (!roomInMemory && this.#onDisk.size >= this.#places) return;
+    if (!roomInMemory && (where === 'memory' || this.#onDisk.size >= this.#places)) return;
     const kept = this.#precision === 'float16' ? toHalves(value) : value.slice();
     if (roomInMemory) {
       this.#inMemory.set(key, kept);

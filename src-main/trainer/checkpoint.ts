@@ -54,11 +54,14 @@ export async function saveCheckpoint<Position = RunPosition>(folder: string, num
     for (const [name, { shape, data }] of snapshot) tensors.set(prefix + name, { dtype: 'float32', shape, data });
   };
   add(STATE, state);
-  if (best !== null) add(BEST, best);
+  // Just after the best epoch its tensors are the state's.
+  const shared = [...(best ?? [])].filter(([name, { data }]) => state.get(name)?.data === data).map(([name]) => name);
+  if (best !== null) add(BEST, new Map([...best].filter(([name]) => !shared.includes(name))));
   const bytes = writeSafetensors(tensors, {
     'taps.checkpoint': '1',
     'taps.identity': JSON.stringify(identity),
     'taps.position': JSON.stringify(position),
+    ...(shared.length === 0 ? {} : { 'taps.best-is-state': JSON.stringify(shared) }),
   });
   const path = join(folder, `checkpoint-${String(number).padStart(8, '0')}.safetensors`);
   await writeFileAtomic(path, bytes);
@@ -101,6 +104,11 @@ async function readCheckpoint<Position>(path: string): Promise<{ identity: strin
     if (!(data instanceof Float32Array)) throw new Error('A checkpoint holds float32 only.');
     if (name.startsWith(STATE)) state.set(name.slice(STATE.length), { shape, data });
     else if (name.startsWith(BEST)) best.set(name.slice(BEST.length), { shape, data });
+  }
+  for (const name of JSON.parse(metadata['taps.best-is-state'] ?? '[]') as string[]) {
+    const tensor = state.get(name);
+    if (tensor === undefined) throw new Error(`The checkpoint has no ${name}.`);
+    best.set(name, tensor);
   }
   const position = JSON.parse(metadata['taps.position'] ?? '') as Position;
   return { identity: metadata['taps.identity'] ?? '', checkpoint: { position, state, best: best.size === 0 ? null : best } };

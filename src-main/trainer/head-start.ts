@@ -37,7 +37,7 @@ export async function startHead({ session, data, config, inputs, control }: Head
   for (let batch = 0; batch < batches; batch++) {
     // Batches as in the first epoch: what normalisation makes of a picture depends on the others.
     const indices = trainingBatch(order, config.batchSize, batch).map((position) => train[position] ?? 0);
-    const features = await session.features(await inputs.training(indices, 0));
+    const features = await session.features(await inputs.training(indices, 0, true));
     const width = features.length / config.batchSize;
     rows.push(features.slice(0, indices.length * width));
     labels.push(...indices.map((index) => data.labels[index] ?? 0));

@@ -4,11 +4,13 @@ import type { JointConfig, JointEpoch, JointProgress } from '../contract/joint.t
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { EpochMetrics, Evaluation, Recovery, TrainConfig } from '../contract/training.ts';
 import type { Split } from '../contract/dataset.ts';
+import { allFinite } from '../core/finite.ts';
 import { argMax } from '../core/metrics.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
 import { jointStageConfig, type JointSession } from '../training/joint/joint-session.ts';
 import { hyperparametersAt } from '../training/schedule.ts';
 import { isBetter, isEligible } from '../training/selection.ts';
+import { BackgroundSave } from './background-save.ts';
 import type { Checkpoint, Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
 import { evaluateSplit } from './evaluate.ts';
@@ -108,10 +110,12 @@ class JointLoop {
   #lastProgress = 0;
   #lastCheckpoint = performance.now();
   #stepsSinceStart = 0;
+  readonly #saving: BackgroundSave<Checkpoint<JointPosition>>;
 
   constructor(options: JointLoopOptions) {
     const { session, tasks, preprocessing, start } = options;
     this.#options = options;
+    this.#saving = new BackgroundSave((checkpoint) => options.save(checkpoint));
     this.#config = jointStageConfig(options.config);
     this.#batches = tasks.map(({ name, data }) => new TaskBatches(name, data, this.#config, preprocessing, session.classes));
     this.#stepsPerEpoch = jointStepsPerEpoch(this.#batches);
@@ -120,7 +124,18 @@ class JointLoop {
     if (start !== null) session.restore(start.state);
   }
 
+  /** Ends when what it was asked to save is durable, however it ends. */
   async run(): Promise<JointOutcome> {
+    try {
+      const outcome = await this.#learn();
+      await this.#saving.done();
+      return outcome;
+    } finally {
+      await this.#saving.settled();
+    }
+  }
+
+  async #learn(): Promise<JointOutcome> {
     while (this.#position.epoch < this.#config.epochs && !(this.#options.control.finishing && this.#best !== null)) await this.#epoch();
     const best = this.#best;
     const { epochs, bestEpoch } = this.#position;
@@ -210,6 +225,7 @@ class JointLoop {
   async #betweenSteps(): Promise<void> {
     const { control } = this.#options;
     const now = performance.now();
+    this.#saving.check();
     if (now - this.#lastProgress >= PROGRESS_INTERVAL_MS) {
       this.#lastProgress = now;
       this.#options.onProgress(await this.#progress());
@@ -218,13 +234,15 @@ class JointLoop {
     await control.breathe();
     if (control.cancelled) {
       await this.#checkpoint();
+      await this.#saving.done();
       throw new TapsError('cancelled', 'The run was cancelled.', 'Resume it with --resume.');
     }
   }
 
+  /** Begins to save where the run is. */
   async #checkpoint(): Promise<void> {
     const state = requireFinite(await this.#options.session.snapshot(), this.#position.epoch, this.#position.step);
-    await this.#options.save({ position: { ...this.#position, seconds: this.#seconds() }, state, best: this.#best });
+    await this.#saving.begin({ position: { ...this.#position, partial: this.#position.partial.map((sums) => ({ ...sums })), seconds: this.#seconds() }, state, best: this.#best });
     this.#lastCheckpoint = performance.now();
   }
 
@@ -267,7 +285,7 @@ function together({ tasks, validationAccuracy }: JointEpoch): EpochMetrics {
 
 function requireFinite(snapshot: Snapshot, epoch: number, step: number): Snapshot {
   for (const [name, { data }] of snapshot) {
-    if (!data.every(Number.isFinite)) throw new TapsError('non-finite', `${name} has values that are not finite after epoch ${String(epoch + 1)}, step ${String(step)}.`, SMALLER_RATE);
+    if (!allFinite(data)) throw new TapsError('non-finite', `${name} has values that are not finite after epoch ${String(epoch + 1)}, step ${String(step)}.`, SMALLER_RATE);
   }
   return snapshot;
 }

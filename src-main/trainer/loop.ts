@@ -3,9 +3,11 @@ import { lambdaOfLevel } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { EpochMetrics, Evaluation, PathLevel, PictureTrust, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
+import { allFinite } from '../core/finite.ts';
 import { argMax } from '../core/metrics.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../core/batching.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
+import { BackgroundSave } from './background-save.ts';
 import type { Checkpoint, RunPosition, Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
 import { evaluateSplit, type EvaluationInput } from './evaluate.ts';
@@ -77,10 +79,12 @@ class TrainingLoop {
   #imagesSinceStart = 0;
   /** Steps that the configuration asks for were left out. */
   #cut = false;
+  readonly #saving: BackgroundSave<Checkpoint>;
 
   constructor(options: LoopOptions) {
     const { data, config, start, session } = options;
     this.#options = options;
+    this.#saving = new BackgroundSave((checkpoint) => options.save(checkpoint));
     this.#train = data.indicesOf('train');
     const validation = data.indicesOf('validation');
     // Without a validation split the training images must do; results say how many images stood behind a figure.
@@ -93,7 +97,18 @@ class TrainingLoop {
     if (start !== null) session.restore(this.#confidence?.takeFrom(start.state) ?? start.state);
   }
 
+  /** Ends when what it was asked to save is durable, however it ends. */
   async run(): Promise<LoopOutcome> {
+    try {
+      const outcome = await this.#learn();
+      await this.#saving.done();
+      return outcome;
+    } finally {
+      await this.#saving.settled();
+    }
+  }
+
+  async #learn(): Promise<LoopOutcome> {
     const { control, regime } = this.#options;
     while (this.#position.epoch < regime.epochs) {
       // With nothing to keep yet, one more step makes the present state an epoch of its own.
@@ -202,8 +217,10 @@ class TrainingLoop {
     if (control.finishing && regime.settled && epoch < regime.epochs - 1) this.#cut = true;
     const last = epoch === regime.epochs - 1 || this.#cut;
     const incumbent = this.#position.epochs.find((other) => other.epoch === this.#position.bestEpoch);
-    if ((regime.eligible(epoch) && isBetter(metrics, incumbent)) || (last && this.#best === null)) {
-      this.#best = await this.#finiteSnapshot();
+    const better = (regime.eligible(epoch) && isBetter(metrics, incumbent)) || (last && this.#best === null);
+    const present = await this.#finiteSnapshot();
+    if (better) {
+      this.#best = present;
       this.#position.bestEpoch = epoch;
     }
     this.#position = { ...this.#position, epoch: epoch + 1, step: 0, epochs: [...this.#position.epochs, metrics], partial: { loss: 0, correct: 0, images: 0 } };
@@ -211,7 +228,7 @@ class TrainingLoop {
     if (ended !== null || (this.#cut && regime.path !== null)) await this.#endLevel(ended ?? regime.levelOf(epoch));
     this.#options.onEpoch(metrics);
     // A shortened epoch is no place to go on from.
-    if (!this.#cut) await this.#checkpoint();
+    if (!this.#cut) await this.#checkpoint(present);
   }
 
   /** One optimiser step: `accumulate` micro-batches. */
@@ -262,6 +279,7 @@ class TrainingLoop {
   async #betweenSteps(): Promise<void> {
     const { control } = this.#options;
     const now = performance.now();
+    this.#saving.check();
     if (now - this.#lastProgress >= PROGRESS_INTERVAL_MS) {
       this.#lastProgress = now;
       this.#options.onProgress(await this.#progress());
@@ -271,21 +289,23 @@ class TrainingLoop {
     await control.breathe();
     if (control.cancelled) {
       await this.#checkpoint();
+      await this.#saving.done();
       throw new TapsError('cancelled', 'The run was cancelled.', 'Resume it with --resume.');
     }
   }
 
-  async #checkpoint(): Promise<void> {
-    const state = await this.#finiteSnapshot();
+  /** Begins to save where the run is. @param present the state, where it was just taken */
+  async #checkpoint(present?: Snapshot): Promise<void> {
+    const state = present ?? (await this.#finiteSnapshot());
     const regime = this.#options.regime.memory();
-    await this.#options.save({ position: { ...this.#position, seconds: this.#seconds(), ...(regime === null ? {} : { regime }) }, state: this.#confidence?.addTo(state) ?? state, best: this.#best });
+    await this.#saving.begin({ position: { ...this.#position, partial: { ...this.#position.partial }, seconds: this.#seconds(), ...(regime === null ? {} : { regime }) }, state: this.#confidence?.addTo(state) ?? state, best: this.#best });
     this.#lastCheckpoint = performance.now();
   }
 
   async #finiteSnapshot(): Promise<Snapshot> {
     const snapshot = await this.#options.session.snapshot();
     for (const [name, { data }] of snapshot) {
-      if (!data.every(Number.isFinite)) {
+      if (!allFinite(data)) {
         throw new TapsError('non-finite', `${name} has values that are not finite after epoch ${String(this.#position.epoch + 1)}, step ${String(this.#position.step)}.`, 'Use a smaller --lr (a tenth, say); the last good checkpoint is kept.');
       }
     }

@@ -16,10 +16,14 @@ export interface PictureInputOptions {
   cachePath: string;
 }
 
+/** How often what a trunk makes of a view is asked for: never again, once more, or every epoch. */
+type Return = 'never' | 'once' | 'always';
+
 /** One view of a picture. */
 interface View {
-  /** The same for the same numbers; null where they will not be asked for again. */
-  key: string | null;
+  /** The same for the same numbers. */
+  key: string;
+  comesBack: Return;
   render: (out: Float32Array, offset: number) => void;
 }
 
@@ -35,14 +39,19 @@ export class PictureInputs {
     this.#cache = trunk === null ? null : new ActivationCache(trunk.length, config.trunkPrecision, { memoryBytes: 1e6 * config.trunkMemory, diskBytes: 1e6 * config.trunkDisk, path: cachePath });
   }
 
-  /** Augmented views, a batch of them; empty slots are zeros. @param indices positions in the set */
-  training(indices: readonly number[], epoch: number): Promise<Pictures> {
+  /**
+   * Augmented views, a batch of them; empty slots are zeros.
+   * @param indices positions in the set
+   * @param again whether they are asked for once more before the epoch is over
+   */
+  training(indices: readonly number[], epoch: number, again = false): Promise<Pictures> {
     const { config: { augmentation, seed, views }, data, preprocessing } = this.#options;
     const view = augmentation === 'none' ? 0 : views === 0 ? epoch : epoch % views;
-    const comesBack = augmentation === 'none' || views > 0;
+    const comesBack = augmentation === 'none' || views > 0 ? 'always' : again ? 'once' : 'never';
     return this.#batch(
       indices.map((index) => ({
-        key: comesBack ? `${String(index)}/${String(view)}` : null,
+        key: `${String(index)}/${String(view)}`,
+        comesBack,
         render: (out, offset) => { data.trainingInput(index, out, offset, preprocessing, augmentation, seed, view); },
       })),
     );
@@ -51,14 +60,14 @@ export class PictureInputs {
   /** Evaluation views, a batch of them. Compares epochs; of what is kept, `asPredicted`. */
   evaluation(indices: readonly number[]): Promise<Pictures> {
     const { data, preprocessing } = this.#options;
-    return this.#batch(indices.map((index) => ({ key: `${String(index)}/whole`, render: (out, offset) => { data.evaluationInput(index, out, offset, preprocessing); } })));
+    return this.#batch(indices.map((index) => ({ key: `${String(index)}/whole`, comesBack: 'always', render: (out, offset) => { data.evaluationInput(index, out, offset, preprocessing); } })));
   }
 
   /** As `evaluation`, exactly as a prediction sees them: the trunk's float32, however activations are kept. */
   async asPredicted(indices: readonly number[]): Promise<Pictures> {
     const { config: { batchSize, trunkPrecision }, data, preprocessing } = this.#options;
     if (trunkPrecision === 'float32') return this.evaluation(indices);
-    return { images: this.#render(indices.map((index) => ({ key: null, render: (out, offset) => { data.evaluationInput(index, out, offset, preprocessing); } })), batchSize) };
+    return { images: this.#render(indices.map((index) => ({ render: (out, offset) => { data.evaluationInput(index, out, offset, preprocessing); } })), batchSize) };
   }
 
   async #batch(views: readonly View[]): Promise<Pictures> {
@@ -67,7 +76,7 @@ export class PictureInputs {
     return { activations: await this.#throughTrunk(views, trunk, batchSize) };
   }
 
-  #render(views: readonly View[], batchSize: number): Float32Array {
+  #render(views: readonly Pick<View, 'render'>[], batchSize: number): Float32Array {
     const images = new Float32Array(batchSize * this.#pixels);
     views.forEach(({ render }, slot) => {
       render(images, slot * this.#pixels);
@@ -79,7 +88,7 @@ export class PictureInputs {
   async #throughTrunk(views: readonly View[], trunk: SessionTrunk, batchSize: number): Promise<Float32Array> {
     const { length } = trunk;
     const activations = new Float32Array(batchSize * length);
-    const missing = views.flatMap((view, slot) => (view.key !== null && this.#cache?.get(view.key, activations, slot * length) === true ? [] : [{ view, slot }]));
+    const missing = views.flatMap((view, slot) => (this.#kept(view, activations, slot * length) ? [] : [{ view, slot }]));
     if (missing.length === 0) return activations;
     const made = await trunk.run(this.#render(missing.map(({ view }) => view), batchSize));
     // What is not kept is rounded too: whether a value found room must not change what is learnt from it.
@@ -87,9 +96,16 @@ export class PictureInputs {
     missing.forEach(({ view, slot }, row) => {
       const value = made.subarray(row * length, (row + 1) * length);
       activations.set(value, slot * length);
-      if (view.key !== null) this.#cache?.put(view.key, value);
+      if (view.comesBack !== 'never') this.#cache?.put(view.key, value, view.comesBack === 'once' ? 'memory' : 'anywhere');
     });
     return activations;
+  }
+
+  /** Whether a view was kept; then it is in `activations`, and no longer kept unless it comes back again. */
+  #kept({ key, comesBack }: View, activations: Float32Array, offset: number): boolean {
+    if (this.#cache?.get(key, activations, offset) !== true) return false;
+    if (comesBack === 'never') this.#cache.forget(key);
+    return true;
   }
 
   dispose(): void {
