@@ -125,6 +125,14 @@ describe('a run with a trunk', () => {
     return { bytes: readFileSync(event.artifactPath), event };
   }
 
+  for (const trunkPrecision of ['float32', 'float16'] as const) {
+    test(`a head start's activations serve the first epoch, whatever room there is: ${trunkPrecision}`, async () => {
+      const inMemory = await run({ headStart: true, trunkPrecision }, `start-memory-${trunkPrecision}`);
+      assert.deepEqual((await run({ headStart: true, trunkPrecision, trunkMemory: 0 }, `start-nowhere-${trunkPrecision}`)).bytes, inMemory.bytes);
+      assert.deepEqual((await run({ headStart: true, trunkPrecision, trunkMemory: 0, trunkDisk: 50 }, `start-disk-${trunkPrecision}`)).bytes, inMemory.bytes);
+    });
+  }
+
   for (const views of [0, 2]) {
     test(`ends with the same bytes whatever room the cache has; views: ${String(views)}`, async () => {
       const inMemory = await run({ views }, `memory-${String(views)}`);
