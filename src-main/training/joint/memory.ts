@@ -16,7 +16,7 @@ const FLOAT_BYTES = 4;
 const WORKING_FACTOR = 1.5;
 /** Compiled steps and the program itself; measured 60 MB. */
 const PROGRAM_BYTES = 100e6;
-/** An entry that steps write is held twice: what is read, and what the next step writes. */
+/** An entry that steps write is held twice, what is read and what the next step writes, unless an engine can write it in place: an upper bound. */
 const BUFFERS = 2;
 
 export interface JointMemoryEstimate {
