@@ -17,7 +17,7 @@ import type { BudgetReport, LayerState, TrainConfig } from '../contract/training
 import { changesBetween, chooseGates } from './choose-gates.ts';
 import type { GateHandling, Regime, RegimeMemory } from './regime.ts';
 import { cosine } from './schedule.ts';
-import { ADAPTING_SHARE } from './selection.ts';
+import { ADAPTING_SHARE, isEligible } from './selection.ts';
 import { bytesOf, type TaskBytes } from './task-bytes.ts';
 
 /** Rates at the end of the adaptation, relative to the run's: gates still move then. */
@@ -146,7 +146,7 @@ export class BudgetRegime implements Regime {
 
   /** The epoch in which the gates are fixed ends with fixed gates. */
   eligible(epoch: number): boolean {
-    return this.settled && (epoch + 1) * this.#stepsPerEpoch > (this.#memory.fixedAt ?? 0);
+    return this.settled && (epoch + 1) * this.#stepsPerEpoch > (this.#memory.fixedAt ?? 0) && isEligible(epoch, this.#config);
   }
 
   levelOf(): number {

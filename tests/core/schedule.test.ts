@@ -41,6 +41,8 @@ test('accuracy first, then size, then loss, then the later epoch', () => {
 
 test('epochs before gates could settle are not eligible for TAPS, always for other methods', () => {
   assert.deepEqual([2, 3, 5, 6, 9].map((epoch) => isEligible(epoch, config)), [false, false, false, true, true]);
+  assert.deepEqual([0, 2, 5, 6, 9].map((epoch) => isEligible(epoch, { ...config, epochs: 10, budget: { share: 0.5 } })), [false, false, false, true, true]);
+  assert.ok(isEligible(0, { ...config, epochs: 1, budget: { share: 0.5 } }));
   assert.ok(isEligible(0, { ...config, method: 'full-fine-tuning' }));
   assert.ok(isEligible(0, { ...config, lambda: 0 }));
   assert.ok(isEligible(0, { ...config, warmupEpochs: 10 }));
