@@ -33,8 +33,14 @@ export class BackgroundSave<Value> {
     this.check();
   }
 
-  /** As `done`, for when something else has failed already: does not throw. */
-  async settled(): Promise<void> {
-    await this.#running;
+  /** Does the work, and ends when everything that it began to save is durable, however it ends; its own failure goes first. */
+  async around<Outcome>(work: () => Promise<Outcome>): Promise<Outcome> {
+    try {
+      const outcome = await work();
+      await this.done();
+      return outcome;
+    } finally {
+      await this.#running;
+    }
   }
 }

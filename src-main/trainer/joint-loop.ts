@@ -4,7 +4,6 @@ import type { JointConfig, JointEpoch, JointProgress } from '../contract/joint.t
 import type { Preprocessing } from '../contract/preprocessing.ts';
 import type { EpochMetrics, Evaluation, Recovery, TrainConfig } from '../contract/training.ts';
 import type { Split } from '../contract/dataset.ts';
-import { allFinite } from '../core/finite.ts';
 import { argMax } from '../core/metrics.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
 import { jointStageConfig, type JointSession } from '../training/joint/joint-session.ts';
@@ -15,6 +14,7 @@ import type { Checkpoint, Snapshot } from './checkpoint.ts';
 import type { LoopControl } from './control.ts';
 import { evaluateSplit } from './evaluate.ts';
 import { jointStepsPerEpoch, TaskBatches } from './joint-batches.ts';
+import { requireFinite, SMALLER_RATE } from './require-finite.ts';
 
 interface Sums {
   loss: number;
@@ -125,14 +125,8 @@ class JointLoop {
   }
 
   /** Ends when what it was asked to save is durable, however it ends. */
-  async run(): Promise<JointOutcome> {
-    try {
-      const outcome = await this.#learn();
-      await this.#saving.done();
-      return outcome;
-    } finally {
-      await this.#saving.settled();
-    }
+  run(): Promise<JointOutcome> {
+    return this.#saving.around(() => this.#learn());
   }
 
   async #learn(): Promise<JointOutcome> {
@@ -158,7 +152,7 @@ class JointLoop {
     const incumbent = this.#position.epochs.find((other) => other.epoch === this.#position.bestEpoch);
     const better = isEligible(epoch, this.#config) && isBetter(together(done), incumbent === undefined ? undefined : together(incumbent));
     if (better || (epoch === this.#config.epochs - 1 && this.#best === null)) {
-      this.#best = requireFinite(await session.weights(), epoch, this.#position.step);
+      this.#best = requireFinite(await session.weights(), this.#position);
       this.#position.bestEpoch = epoch;
     }
     this.#position = { ...this.#position, epoch: epoch + 1, step: 0, epochs: [...this.#position.epochs, done], partial: tasks.map(emptySums) };
@@ -241,7 +235,7 @@ class JointLoop {
 
   /** Begins to save where the run is. */
   async #checkpoint(): Promise<void> {
-    const state = requireFinite(await this.#options.session.snapshot(), this.#position.epoch, this.#position.step);
+    const state = requireFinite(await this.#options.session.snapshot(), this.#position);
     await this.#saving.begin({ position: { ...this.#position, partial: this.#position.partial.map((sums) => ({ ...sums })), seconds: this.#seconds() }, state, best: this.#best });
     this.#lastCheckpoint = performance.now();
   }
@@ -271,8 +265,6 @@ class JointLoop {
   }
 }
 
-const SMALLER_RATE = 'Use a smaller --lr (a tenth, say); the last good checkpoint is kept.';
-
 const emptySums = (): Sums => ({ loss: 0, correct: 0, images: 0 });
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / Math.max(values.length, 1);
@@ -281,13 +273,6 @@ const mean = (values: readonly number[]): number => values.reduce((sum, value) =
 function together({ tasks, validationAccuracy }: JointEpoch): EpochMetrics {
   const openBytes = tasks.reduce((sum, task) => sum + task.openBytes, 0);
   return { ...need(tasks[0]), validationAccuracy, validationLoss: mean(tasks.map(({ validationLoss }) => validationLoss)), openBytes };
-}
-
-function requireFinite(snapshot: Snapshot, epoch: number, step: number): Snapshot {
-  for (const [name, { data }] of snapshot) {
-    if (!allFinite(data)) throw new TapsError('non-finite', `${name} has values that are not finite after epoch ${String(epoch + 1)}, step ${String(step)}.`, SMALLER_RATE);
-  }
-  return snapshot;
 }
 
 function need<T>(value: T | undefined): T {

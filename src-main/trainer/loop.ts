@@ -3,7 +3,6 @@ import { lambdaOfLevel } from '../contract/budget.ts';
 import { TapsError } from '../contract/errors.ts';
 import type { EpochMetrics, Evaluation, PathLevel, PictureTrust, TrainConfig, TrainProgress, TrainResult } from '../contract/training.ts';
 import type { Preprocessing } from '../contract/preprocessing.ts';
-import { allFinite } from '../core/finite.ts';
 import { argMax } from '../core/metrics.ts';
 import { batchesPerEpoch, epochOrder, trainingBatch } from '../core/batching.ts';
 import type { PreparedSet } from '../data/prepared-set.ts';
@@ -13,6 +12,7 @@ import type { LoopControl } from './control.ts';
 import { evaluateSplit, type EvaluationInput } from './evaluate.ts';
 import type { PictureInputs } from './picture-inputs.ts';
 import { pictureTrust } from './picture-trust.ts';
+import { requireFinite, SMALLER_RATE } from './require-finite.ts';
 import { chooseLevel } from '../training/choose-level.ts';
 import type { Regime } from '../training/regime.ts';
 import { SampleConfidence } from '../training/sample-confidence.ts';
@@ -98,14 +98,8 @@ class TrainingLoop {
   }
 
   /** Ends when what it was asked to save is durable, however it ends. */
-  async run(): Promise<LoopOutcome> {
-    try {
-      const outcome = await this.#learn();
-      await this.#saving.done();
-      return outcome;
-    } finally {
-      await this.#saving.settled();
-    }
+  run(): Promise<LoopOutcome> {
+    return this.#saving.around(() => this.#learn());
   }
 
   async #learn(): Promise<LoopOutcome> {
@@ -244,12 +238,8 @@ class TrainingLoop {
       const trust = this.#confidence === null ? {} : { inverseSigma: this.#confidence.inverseSigma(positions, config.batchSize) };
       const { loss, logits } = await session.trainStep({ ...batch, ...trust }, hyper);
       if (!Number.isFinite(loss)) {
-        throw new TapsError(
-          'non-finite',
-          `The loss became ${String(loss)} at epoch ${String(epoch + 1)}, step ${String(step + 1)}, learning rate ${hyper.learningRate.toPrecision(3)}.`,
-          'Use a smaller --lr (a tenth, say); the last good checkpoint is kept.',
-          { details: { epoch, step, learningRate: hyper.learningRate } },
-        );
+        const where = `at epoch ${String(epoch + 1)}, step ${String(step + 1)}, learning rate ${hyper.learningRate.toPrecision(3)}`;
+        throw new TapsError('non-finite', `The loss became ${String(loss)} ${where}.`, SMALLER_RATE, { details: { epoch, step, learningRate: hyper.learningRate } });
       }
       this.#confidence?.update(positions, labels, logits, session.classes);
       labels.forEach((label, row) => {
@@ -303,13 +293,7 @@ class TrainingLoop {
   }
 
   async #finiteSnapshot(): Promise<Snapshot> {
-    const snapshot = await this.#options.session.snapshot();
-    for (const [name, { data }] of snapshot) {
-      if (!allFinite(data)) {
-        throw new TapsError('non-finite', `${name} has values that are not finite after epoch ${String(this.#position.epoch + 1)}, step ${String(this.#position.step)}.`, 'Use a smaller --lr (a tenth, say); the last good checkpoint is kept.');
-      }
-    }
-    return snapshot;
+    return requireFinite(await this.#options.session.snapshot(), this.#position);
   }
 
   #evaluate(indices: readonly number[]): Promise<Evaluation> {

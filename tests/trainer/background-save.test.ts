@@ -33,12 +33,14 @@ test('the next save begins when the last one is durable', async () => {
 test('a failed save is thrown by whatever is called next, but not over another failure', async () => {
   const saving = new BackgroundSave<number>(() => Promise.reject(new Error('The disk is full.')));
   await saving.begin(1);
-  await saving.settled();
+  await turn();
   assert.throws(() => {
     saving.check();
   }, /The disk is full/u);
   await assert.rejects(saving.done(), /The disk is full/u);
   await assert.rejects(saving.begin(2), /The disk is full/u);
+  await assert.rejects(saving.around(() => Promise.resolve(1)), /The disk is full/u);
+  await assert.rejects(saving.around(() => Promise.reject(new Error('The loss became NaN.'))), /The loss became NaN/u);
 });
 
 test('a state that is the best one so far is stored once, and comes back as both', async () => {
@@ -51,15 +53,15 @@ test('a state that is the best one so far is stored once, and comes back as both
     await saveCheckpoint(folder, 1, {}, { position, state, best });
     const [file = ''] = readdirSync(folder);
     assert.ok(statSync(join(folder, file)).size < 3 * 4000 + 2000, 'three tensors, not five');
-    const loaded = await loadCheckpoint(folder, {});
-    assert.deepEqual(loaded?.state, state);
-    assert.deepEqual(loaded?.best, best);
+    const loaded = (await loadCheckpoint(folder, {})) ?? assert.fail('There is a checkpoint.');
+    assert.deepEqual(loaded.state, state);
+    assert.deepEqual(loaded.best, best);
     // Later the best epoch is another one.
     const moved: Snapshot = new Map([['delta', tensor(4)], ['momentum', tensor(5)], ['confidence', tensor(6)]]);
     await saveCheckpoint(folder, 2, {}, { position, state: moved, best });
-    const later = await loadCheckpoint(folder, {});
-    assert.deepEqual(later?.state, moved);
-    assert.deepEqual(later?.best, best);
+    const later = (await loadCheckpoint(folder, {})) ?? assert.fail('There is a checkpoint.');
+    assert.deepEqual(later.state, moved);
+    assert.deepEqual(later.best, best);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
