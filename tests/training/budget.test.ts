@@ -87,7 +87,7 @@ describe('budget', () => {
     assert.equal(open[4], false);
     assert.equal(open[2], true);
     assert.ok(plant.fixed > 0);
-    assert.deepEqual(Array.from({ length: 12 }, (_, epoch) => regime.eligible(epoch)), Array.from({ length: 12 }, (_, epoch) => epoch >= 2));
+    assert.deepEqual(Array.from({ length: 12 }, (_, epoch) => regime.eligible(epoch)), Array.from({ length: 12 }, (_, epoch) => epoch >= 7), 'the second half after a fifth');
     const report = regime.report(plant.states);
     assert.deepEqual([report.limitBytes, report.leastBytes, report.mostBytes, report.fixedAtStep], [limit, 1000, 169_400, fixed]);
     assert.equal(report.bytes, bytesOf(BYTES, open));

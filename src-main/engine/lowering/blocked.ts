@@ -28,7 +28,7 @@ const LARGEST_FILTER = 2 ** 22;
 /** Pixels of a map on which pictures beside each other are worth the additional order: on larger ones few pixels are at a border. */
 const SMALL_MAP = 256;
 
-/** Whether `lowerBlockedConv` can do it and is the faster way: whole vectors of channels on both sides (or a picture's few), and a filter with an extent. */
+/** Whether `lowerBlockedConv` can do it and is the faster way: whole vectors of channels on both sides (or, coming in, the few of a picture), and a filter with an extent. */
 export function suitsBlockedConv(emit: Emitter, [channels]: Shape4, wShape: Shape4, conv: ConvAttributes): boolean {
   const [outputs] = wShape;
   const block = emit.channelBlock;
@@ -72,7 +72,7 @@ function convolvePictures(emit: Emitter, x: string, [channels, n, h, width]: Sha
   const y = emit.one('Conv', [picturesOf(emit, x, [channels, n, h, width]), filter], conv2dAttributes(conv), BLOCKED);
   const perPicture = [n, outputs / emit.channelBlock, oh * ow * emit.channelBlock];
   const perBlock = emit.transpose(emit.reshape(y, [n, outputs, oh, ow], perPicture), perPicture, [1, 0, 2]);
-  return plainOf(emit, perBlock, perPicture, [outputs, n, oh, ow]);
+  return plainOf(emit, perBlock, [outputs, n, oh, ow]);
 }
 
 /** [C, N, H, W] → [N, C/b, H, W, b], under the shape that the operator expects; of fewer channels than a vector it takes [N, C, H, W]. */
@@ -104,10 +104,11 @@ function convolveBeside(emit: Emitter, x: string, [channels, n, h, width]: Shape
   return emit.reshape(plain, [outputs, n, 1, oh * ow], [outputs, n, oh, ow]);
 }
 
-/** [O/b, N, pixels·b] → [O, N, oh, ow]. */
-function plainOf(emit: Emitter, perBlock: string, [n, blocks, row]: readonly number[], [outputs, , oh, ow]: Shape4): string {
-  const plain = emit.one('ReorderOutput', [emit.reshape(perBlock, [blocks ?? 0, n ?? 0, row ?? 0], [1, outputs, n ?? 0, oh * ow])], { channels: outputs }, BLOCKED);
-  return emit.reshape(plain, [1, outputs, n ?? 0, oh * ow], [outputs, n ?? 0, oh, ow]);
+/** [O/b, N, oh·ow·b] → [O, N, oh, ow]. */
+function plainOf(emit: Emitter, vectors: string, [outputs, n, oh, ow]: Shape4): string {
+  const perBlock = [outputs / emit.channelBlock, n, oh * ow * emit.channelBlock];
+  const plain = emit.one('ReorderOutput', [emit.reshape(vectors, perBlock, [1, outputs, n, oh * ow])], { channels: outputs }, BLOCKED);
+  return emit.reshape(plain, [1, outputs, n, oh * ow], [outputs, n, oh, ow]);
 }
 
 /** Whether `lowerBlockedFilterGradient` can do it and is the faster way: the filter must be small next to the activations. */
