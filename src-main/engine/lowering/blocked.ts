@@ -69,19 +69,18 @@ function convolveBlocked(emit: Emitter, x: string, xShape: Shape4, filter: strin
 
 /** Picture by picture: pictures first and channels in vectors, the convolution, and back. */
 function convolvePictures(emit: Emitter, x: string, [channels, n, h, width]: Shape4, filter: string, [outputs, , oh, ow]: Shape4, conv: ConvAttributes): string {
+  const block = emit.channelBlock;
   const y = emit.one('Conv', [picturesOf(emit, x, [channels, n, h, width]), filter], conv2dAttributes(conv), BLOCKED);
-  const perPicture = [n, outputs / emit.channelBlock, oh * ow * emit.channelBlock];
-  const perBlock = emit.transpose(emit.reshape(y, [n, outputs, oh, ow], perPicture), perPicture, [1, 0, 2]);
-  return plainOf(emit, perBlock, [outputs, n, oh, ow]);
+  const perBlock = swapFirst(emit, y, [n, outputs, oh, ow], [n, outputs / block, oh * ow * block]);
+  return plainOf(emit, perBlock, [outputs / block, n, oh * ow * block], [outputs, n, oh, ow]);
 }
 
 /** [C, N, H, W] → [N, C/b, H, W, b], under the shape that the operator expects; of fewer channels than a vector it takes [N, C, H, W]. */
 function picturesOf(emit: Emitter, x: string, [channels, n, h, width]: Shape4): string {
   const block = emit.channelBlock;
   if (channels < block) return emit.transpose(x, [channels, n, h, width], [1, 0, 2, 3]);
-  const ordered = emit.one('ReorderInput', [emit.reshape(x, [channels, n, h, width], [1, channels, n, h * width])], {}, BLOCKED);
-  const vectors = [channels / block, n, h * width * block];
-  const pictures = emit.transpose(emit.reshape(ordered, [1, channels, n, h * width], vectors), vectors, [1, 0, 2]);
+  const vectors = firstInVectors(emit, x, [channels, n, h, width], [channels, n, h, width]);
+  const pictures = swapFirst(emit, vectors, [1, channels, n, h * width], [channels / block, n, h * width * block]);
   return emit.reshape(pictures, [n, channels / block, h * width * block], [n, channels, h, width]);
 }
 
@@ -92,22 +91,28 @@ function picturesOf(emit: Emitter, x: string, [channels, n, h, width]: Shape4): 
 function convolveBeside(emit: Emitter, x: string, [channels, n, h, width]: Shape4, filter: string, [outputs, , oh, ow]: Shape4, conv: ConvAttributes): string {
   const block = emit.channelBlock;
   const groups = n / block;
-  const perGroup = [channels / block, groups, h * width * block * block];
-  const ordered = emit.reshape(bothInVectors(emit, x, [channels, n, h, width]), [1, channels, n, h * width], perGroup);
-  const image = emit.reshape(emit.transpose(ordered, perGroup, [1, 0, 2]), [groups, channels / block, h * width * block * block], [groups, channels, h, width * block]);
+  const row = h * width * block * block;
+  const ordered = bothInVectors(emit, x, [channels, n, h, width]);
+  const perGroup = swapFirst(emit, ordered, [1, channels, n, h * width], [channels / block, groups, row]);
+  const image = emit.reshape(perGroup, [groups, channels / block, row], [groups, channels, h, width * block]);
   const [top, left, bottom, right] = conv.pads;
   const y = emit.one('Conv', [image, filter], { ...conv2dAttributes(conv), pads: [top, left * block, bottom, right * block], dilations: [conv.dilations[0], conv.dilations[1] * block] }, BLOCKED);
-  const yGroups = [groups, outputs / block, oh * ow * block * block];
-  const together = emit.transpose(emit.reshape(y, [groups, outputs, oh, ow * block], yGroups), yGroups, [1, 0, 2]);
-  const perChannel = emit.one('ReorderOutput', [emit.reshape(together, [outputs / block, groups, oh * ow * block * block], [1, outputs, n, oh * ow])], { channels: outputs }, BLOCKED);
-  const plain = emit.one('ReorderOutput', [emit.reshape(perChannel, [1, outputs, n, oh * ow], [outputs, n, 1, oh * ow])], { channels: n }, BLOCKED);
+  const yRow = oh * ow * block * block;
+  const perBlock = swapFirst(emit, y, [groups, outputs, oh, ow * block], [groups, outputs / block, yRow]);
+  const perChannel = plainOf(emit, perBlock, [outputs / block, groups, yRow], [outputs, n, oh, ow]);
+  const plain = emit.one('ReorderOutput', [emit.reshape(perChannel, [outputs, n, oh, ow], [outputs, n, 1, oh * ow])], { channels: n }, BLOCKED);
   return emit.reshape(plain, [outputs, n, 1, oh * ow], [outputs, n, oh, ow]);
 }
 
-/** [O/b, N, oh·ow·b] → [O, N, oh, ow]. */
-function plainOf(emit: Emitter, vectors: string, [outputs, n, oh, ow]: Shape4): string {
-  const perBlock = [outputs / emit.channelBlock, n, oh * ow * emit.channelBlock];
-  const plain = emit.one('ReorderOutput', [emit.reshape(vectors, perBlock, [1, outputs, n, oh * ow])], { channels: outputs }, BLOCKED);
+/** A value as [a, b, row] → [b, a, row]. */
+function swapFirst(emit: Emitter, value: string, from: readonly number[], as: readonly [number, number, number]): string {
+  return emit.transpose(emit.reshape(value, from, as), as, [1, 0, 2]);
+}
+
+/** [O/b, N, oh·ow·b], in whatever shape it is, → [O, N, oh, ow]; what was filled to whole vectors falls away. */
+function plainOf(emit: Emitter, vectors: string, from: readonly number[], [outputs, n, oh, ow]: Shape4): string {
+  const whole = wholeVectors(outputs, emit.channelBlock);
+  const plain = emit.one('ReorderOutput', [emit.reshape(vectors, from, [1, whole, n, oh * ow])], { channels: outputs }, BLOCKED);
   return emit.reshape(plain, [1, outputs, n, oh * ow], [outputs, n, oh, ow]);
 }
 
@@ -157,13 +162,11 @@ export function lowerBlockedFilterGradient(emit: Emitter, x: string, xShape: Sha
       BLOCKED,
     );
   }
-  const whole = wholeVectors(outputs, emit.channelBlock);
-  const taps = kh * kw;
+  const blocks = wholeVectors(outputs, emit.channelBlock) / emit.channelBlock;
+  const row = kh * kw * emit.channelBlock;
   // Whole rows of taps change places before vectors are taken apart.
-  const perChannel = [channels, whole / emit.channelBlock, taps * emit.channelBlock];
-  const perBlock = emit.transpose(emit.reshape(total, [channels, whole, kh, kw], perChannel), perChannel, [1, 0, 2]);
-  const plain = emit.one('ReorderOutput', [emit.reshape(perBlock, [whole / emit.channelBlock, channels, taps * emit.channelBlock], [1, whole, channels, taps])], { channels: outputs }, BLOCKED);
-  return emit.reshape(plain, [1, outputs, channels, taps], [outputs, channels, kh, kw]);
+  const perBlock = swapFirst(emit, total, [channels, blocks * emit.channelBlock, kh, kw], [channels, blocks, row]);
+  return plainOf(emit, perBlock, [blocks, channels, row], [outputs, channels, kh, kw]);
 }
 
 /** [O, C, h, w] → the filter [O/b, C/b, h, w, b of C, b of O], under the shape that the operator expects. */
@@ -174,8 +177,13 @@ function filterOf(emit: Emitter, w: string, [outputs, channels, kh, kw]: Shape4)
 
 /** [A, B, h, w] → [A/b, B/b, h·w, b of B, b of A] as [1, A, B, h·w], A filled to whole vectors; [A/b, B, h·w, b of A] where B is less than a vector. */
 function bothInVectors(emit: Emitter, value: string, [a, b, h, w]: Shape4): string {
-  const second = b < emit.channelBlock ? emit.reshape(value, [a, b, h, w], [a, b, 1, h * w]) : secondInVectors(emit, value, [a, b, h, w]);
-  return emit.one('ReorderInput', [emit.reshape(second, [a, b, 1, h * w], [1, a, b, h * w])], {}, BLOCKED);
+  if (b < emit.channelBlock) return firstInVectors(emit, value, [a, b, h, w], [a, b, h, w]);
+  return firstInVectors(emit, secondInVectors(emit, value, [a, b, h, w]), [a, b, 1, h * w], [a, b, h, w]);
+}
+
+/** [A, B, h, w], in whatever shape it is, → [A/b, B, h·w, b of A] as [1, A, B, h·w]. */
+function firstInVectors(emit: Emitter, value: string, from: readonly number[], [a, b, h, w]: Shape4): string {
+  return emit.one('ReorderInput', [emit.reshape(value, from, [1, a, b, h * w])], {}, BLOCKED);
 }
 
 /** [A, B, h, w] → [A, B/b, h·w, b of B] as [A, B, 1, h·w]. */
