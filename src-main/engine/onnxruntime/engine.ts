@@ -14,6 +14,7 @@ import { serializeOnnx } from '../../graph/onnx/encode.ts';
 import type { Graph } from '../../graph/types.ts';
 import { channelBlock } from './channel-block.ts';
 import { writeInPlace } from './in-place.ts';
+import { runForResults, withMarker } from './results-only.ts';
 import { RuntimeState, tensorOf } from './state.ts';
 
 export interface RuntimeOptions {
@@ -87,7 +88,8 @@ export function lowerStep(spec: StepSpec, state: RuntimeState, layout: Activatio
   const lowered = lowerTrace(spec.name, trace, constants, block);
   const entries = spec.writes.filter((name) => spec.reads.includes(name));
   const { graph, inPlace } = writeInPlace(lowered, entries.map((name) => ({ old: stateName(name), updated: newName(name) })));
-  return { graph, inPlace: new Set(entries.filter((name) => inPlace.has(stateName(name)))) };
+  const results = new Set(spec.results.map(resultName));
+  return { graph: withMarker(graph, (output) => results.has(output)), inPlace: new Set(entries.filter((name) => inPlace.has(stateName(name)))) };
 }
 
 interface Compiled {
@@ -120,17 +122,16 @@ class RuntimeStep implements CompiledStep {
       if (used.has(feedName(name))) inputs[feedName(name)] = tensorOf(data, shape);
     }
     for (const name of this.spec.reads) if (used.has(stateName(name))) inputs[stateName(name)] = this.#state.current(name);
-    const fetches: Record<string, ort.Tensor | null> = {};
-    for (const name of this.spec.writes) fetches[newName(name)] = inPlace.has(name) ? this.#state.current(name) : this.#state.spare(name);
-    for (const name of this.spec.results) fetches[resultName(name)] = null;
-    const outputs = await this.#run(inputs, fetches);
+    const lent: Record<string, ort.Tensor> = {};
+    for (const name of this.spec.writes) lent[newName(name)] = inPlace.has(name) ? this.#state.current(name) : this.#state.spare(name);
+    const outputs = await this.#run(inputs, lent);
     for (const name of this.spec.writes) if (!inPlace.has(name)) this.#state.swap(name);
     return Object.fromEntries(this.spec.results.map((name) => [name, outputs[resultName(name)]?.data as Float32Array]));
   }
 
-  async #run(inputs: Record<string, ort.Tensor>, fetches: Record<string, ort.Tensor | null>): Promise<ort.InferenceSession.OnnxValueMapType> {
+  async #run(inputs: Record<string, ort.Tensor>, lent: Record<string, ort.Tensor>): Promise<ort.InferenceSession.OnnxValueMapType> {
     try {
-      return await this.#compiled.session.run(inputs, fetches);
+      return await runForResults(this.#compiled.session, inputs, lent, this.spec.results.map(resultName));
     } catch (error) {
       throw failure(`failed in the step '${this.spec.name}'`, error);
     }
