@@ -1,5 +1,9 @@
 /** @file Checkpoints that are written while training goes on. */
 
+/** At most so much work is lost by a kill. */
+const MOST_LOST_MS = 30_000;
+const CHEAP_MS = 250;
+
 /**
  * One save at a time: the next one waits for it. What is given to be saved must not change afterwards. A failure is thrown by whatever is
  * called next.
@@ -7,6 +11,9 @@
 export class BackgroundSave<Value> {
   readonly #save: (value: Value) => Promise<void>;
   #running: Promise<void> = Promise.resolve();
+  #begun = performance.now();
+  /** What the last save that has ended took. */
+  #costMs = 0;
   #failure: { error: unknown } | null = null;
 
   /** @param save durable when it resolves */
@@ -17,9 +24,31 @@ export class BackgroundSave<Value> {
   /** Resolves when the save has begun. */
   async begin(value: Value): Promise<void> {
     await this.done();
-    this.#running = this.#save(value).catch((error: unknown) => {
+    this.#begun = performance.now();
+    this.#running = this.#timed(value).catch((error: unknown) => {
       this.#failure = { error };
     });
+  }
+
+  async #timed(value: Value): Promise<void> {
+    const started = performance.now();
+    await this.#save(value);
+    this.#costMs = performance.now() - started;
+  }
+
+  /** Whether work must be saved wherever it is. */
+  get isDue(): boolean {
+    return this.#ageMs > MOST_LOST_MS;
+  }
+
+  /** Whether a save is worth its time at the end of an epoch: always where one takes no time worth mentioning, else for a tenth of the time. */
+  get isWorthwhile(): boolean {
+    return this.#costMs <= CHEAP_MS || this.#ageMs >= Math.min(MOST_LOST_MS, 10 * this.#costMs);
+  }
+
+  /** Since the last save began, or since this was made. */
+  get #ageMs(): number {
+    return performance.now() - this.#begun;
   }
 
   /** Throws if a save has failed, without waiting for one. */

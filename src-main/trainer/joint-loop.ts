@@ -55,8 +55,6 @@ export interface JointLoopOptions {
   save(checkpoint: Checkpoint<JointPosition>): Promise<void>;
   onProgress(progress: JointProgress): void;
   onEpoch(epoch: JointEpoch): void;
-  /** Seconds between checkpoints inside a long epoch. */
-  checkpointSeconds?: number;
 }
 
 export interface JointOutcome {
@@ -68,7 +66,6 @@ export interface JointOutcome {
 }
 
 const PROGRESS_INTERVAL_MS = 200;
-const CHECKPOINT_SECONDS = 30;
 const SMOOTHING = 0.9;
 
 /** @throws TapsError `cancelled` after saving a checkpoint, `non-finite` with the last good checkpoint kept, `dataset-invalid` */
@@ -108,7 +105,6 @@ class JointLoop {
   #smoothedLoss: number | null = null;
   readonly #startedAt = performance.now();
   #lastProgress = 0;
-  #lastCheckpoint = performance.now();
   #stepsSinceStart = 0;
   readonly #saving: BackgroundSave<Checkpoint<JointPosition>>;
 
@@ -157,7 +153,7 @@ class JointLoop {
     }
     this.#position = { ...this.#position, epoch: epoch + 1, step: 0, epochs: [...this.#position.epochs, done], partial: tasks.map(emptySums) };
     this.#options.onEpoch(done);
-    await this.#checkpoint();
+    if (this.#saving.isWorthwhile) await this.#checkpoint();
   }
 
   async #metrics(task: number, sums: Sums, started: number): Promise<EpochMetrics> {
@@ -224,7 +220,7 @@ class JointLoop {
       this.#lastProgress = now;
       this.#options.onProgress(await this.#progress());
     }
-    if (now - this.#lastCheckpoint > (this.#options.checkpointSeconds ?? CHECKPOINT_SECONDS) * 1000) await this.#checkpoint();
+    if (this.#saving.isDue) await this.#checkpoint();
     await control.breathe();
     if (control.cancelled) {
       await this.#checkpoint();
@@ -237,7 +233,6 @@ class JointLoop {
   async #checkpoint(): Promise<void> {
     const state = requireFinite(await this.#options.session.snapshot(), this.#position);
     await this.#saving.begin({ position: { ...this.#position, partial: this.#position.partial.map((sums) => ({ ...sums })), seconds: this.#seconds() }, state, best: this.#best });
-    this.#lastCheckpoint = performance.now();
   }
 
   #seconds(): number {

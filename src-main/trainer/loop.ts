@@ -39,8 +39,6 @@ export interface LoopOptions {
   saveLevel(level: number, kept: Snapshot): Promise<number>;
   /** Training is over; the kept epoch is about to be evaluated. */
   onEvaluation?(): void;
-  /** Seconds between checkpoints inside a long epoch. */
-  checkpointSeconds?: number;
   engine: string;
 }
 
@@ -75,7 +73,6 @@ class TrainingLoop {
   #smoothedLoss: number | null = null;
   readonly #startedAt = performance.now();
   #lastProgress = 0;
-  #lastCheckpoint = performance.now();
   #imagesSinceStart = 0;
   /** Steps that the configuration asks for were left out. */
   #cut = false;
@@ -212,7 +209,9 @@ class TrainingLoop {
     const last = epoch === regime.epochs - 1 || this.#cut;
     const incumbent = this.#position.epochs.find((other) => other.epoch === this.#position.bestEpoch);
     const better = (regime.eligible(epoch) && isBetter(metrics, incumbent)) || (last && this.#best === null);
-    const present = await this.#finiteSnapshot();
+    // A shortened epoch is no place to go on from.
+    const saves = !this.#cut && this.#saving.isWorthwhile;
+    const present = better || saves ? await this.#finiteSnapshot() : null;
     if (better) {
       this.#best = present;
       this.#position.bestEpoch = epoch;
@@ -221,8 +220,7 @@ class TrainingLoop {
     const ended = regime.levelEndingWith(epoch);
     if (ended !== null || (this.#cut && regime.path !== null)) await this.#endLevel(ended ?? regime.levelOf(epoch));
     this.#options.onEpoch(metrics);
-    // A shortened epoch is no place to go on from.
-    if (!this.#cut) await this.#checkpoint(present);
+    if (saves && present !== null) await this.#checkpoint(present);
   }
 
   /** One optimiser step: `accumulate` micro-batches. */
@@ -274,8 +272,7 @@ class TrainingLoop {
       this.#lastProgress = now;
       this.#options.onProgress(await this.#progress());
     }
-    const dueSeconds = this.#options.checkpointSeconds ?? 30;
-    if (now - this.#lastCheckpoint > dueSeconds * 1000) await this.#checkpoint();
+    if (this.#saving.isDue) await this.#checkpoint();
     await control.breathe();
     if (control.cancelled) {
       await this.#checkpoint();
@@ -289,7 +286,6 @@ class TrainingLoop {
     const state = present ?? (await this.#finiteSnapshot());
     const regime = this.#options.regime.memory();
     await this.#saving.begin({ position: { ...this.#position, partial: { ...this.#position.partial }, seconds: this.#seconds(), ...(regime === null ? {} : { regime }) }, state: this.#confidence?.addTo(state) ?? state, best: this.#best });
-    this.#lastCheckpoint = performance.now();
   }
 
   async #finiteSnapshot(): Promise<Snapshot> {

@@ -4,7 +4,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { BackgroundSave } from '../../src-main/trainer/background-save.ts';
 import { loadCheckpoint, saveCheckpoint, type Snapshot } from '../../src-main/trainer/checkpoint.ts';
 
@@ -28,6 +28,21 @@ test('the next save begins when the last one is durable', async () => {
   release[1]?.();
   await done;
   assert.equal(events.at(-1), 'durable 2');
+});
+
+test('a save that takes its time waits until ten times as long has passed, one that takes none does not', async () => {
+  const of = (ms: number): BackgroundSave<number> => new BackgroundSave<number>(() => sleep(ms));
+  const [quick, slow] = [of(1), of(300)];
+  for (const saving of [quick, slow]) {
+    assert.equal(saving.isWorthwhile, true, 'before the first one nothing is known, and everything would be lost');
+    assert.equal(saving.isDue, false);
+    await saving.begin(1);
+    await saving.done();
+  }
+  assert.equal(quick.isWorthwhile, true);
+  assert.equal(slow.isWorthwhile, false);
+  await sleep(3000);
+  assert.equal(slow.isWorthwhile, true);
 });
 
 test('a failed save is thrown by whatever is called next, but not over another failure', async () => {
