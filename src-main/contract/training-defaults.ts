@@ -16,3 +16,11 @@ export function defaultsForBase(operators: Readonly<Record<string, number>>): Pa
   const marks = MARKS.reduce((sum, name) => sum + (operators[name] ?? 0), 0);
   return marks > (operators['BatchNormalization'] ?? 0) ? { optimizer: 'adamw', learningRate: ADAMW_LEARNING_RATE } : {};
 }
+
+type PaceSettings = Pick<TrainConfig, 'headStart' | 'trunkShare' | 'epochs' | 'warmupEpochs'>;
+
+/**
+ * About a third of the published settings' time (docs/benchmarks.md, `npm run bench -- task`): a head that is fitted before the first
+ * step, the lowest part of the network left alone, and so fewer epochs.
+ */
+export const FAST_SETTINGS: PaceSettings = { headStart: true, trunkShare: 0.4, epochs: 10, warmupEpochs: 1 };

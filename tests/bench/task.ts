@@ -11,6 +11,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { workingSize } from '../../src-main/codec/decode-picture.ts';
+import { preprocessingSchema } from '../../src-main/contract/preprocessing.ts';
 import { readSafetensors } from '../../src-main/formats/safetensors.ts';
 import { serializeOnnx } from '../../src-main/graph/onnx/encode.ts';
 import { joinWeights } from '../../src-main/graph/topology.ts';
@@ -93,12 +95,17 @@ async function writeAsOnnx(path: string, onnx: string): Promise<void> {
   writeFileSync(onnx, serializeOnnx(joinWeights(readFileSync(graphPath), readSafetensors(readFileSync(weightsPath)).tensors)));
 }
 
-/** Where the decoded pictures of the last run are listed: a library of one task has one list per image size. */
+/**
+ * Where the decoded pictures of a run at this image size are listed. Adding a task decodes at the base's own size, which may be another:
+ * on that list the reference would be tested on the middle of larger pictures.
+ */
 function preparedFolder(task: Task): string {
   const folder = join(task.library, 'cache', 'prepared');
-  const [first] = readdirSync(folder);
-  if (first === undefined) throw new Error(`There is nothing in ${folder}.`);
-  return join(folder, first);
+  const preprocessing = preprocessingSchema.parse({ ...(JSON.parse(task.preprocessing) as object), imageSize: Number(values.size) });
+  const { key } = workingSize(preprocessing);
+  const found = readdirSync(folder).find((name) => basename((JSON.parse(readFileSync(join(folder, name, 'prepared.json'), 'utf8')) as { cache: string }).cache) === key);
+  if (found === undefined) throw new Error(`No list in ${folder} is of pictures decoded as ${key}.`);
+  return join(folder, found);
 }
 
 const FAST = ['head-start', 'trunk', 'budget', 'epochs', 'views', 'half'] as const;

@@ -16,7 +16,8 @@ test('every setting of a run has an option, and help states its default and rang
   const command = addTrainOptions(new Command('train'));
   // A budget has options of its own (options/budget-options), a path a command of its own.
   const elsewhere = ['budget', 'path'];
-  assert.equal(command.options.length, Object.keys(trainConfigSchema.shape).filter((key) => !elsewhere.includes(key)).length);
+  const settings = command.options.filter(({ long }) => long !== '--fast');
+  assert.equal(settings.length, Object.keys(trainConfigSchema.shape).filter((key) => !elsewhere.includes(key)).length);
   assert.match(help, /--lambda <number> sparsity penalty λ; larger closes more layers \(0 to 1000\) \[default: 1\]/);
   assert.match(help, /--warmup <epochs> epochs at the start without penalty \(0 or more\) \[default: 3\]/);
   assert.match(help, /--score-lr <rate> learning rate of the scores \(above 0 to 100\) \[default: same as --lr\]/);
@@ -33,6 +34,13 @@ test('only given options reach the configuration; the schema fills in the rest',
   command.parse(['--lr', '0.05', '--score-init', '0.2', '--batch', '8', '--method', 'full'], { from: 'user' });
   assert.deepEqual(givenTrainOptions(command.opts()), { learningRate: 0.05, scoreInit: 0.2, batchSize: 8 });
   assert.deepEqual(trainConfigOf('full-fine-tuning', command.opts()), trainConfigSchema.parse({ method: 'full-fine-tuning', learningRate: 0.05, scoreInit: 0.2, batchSize: 8 }));
+});
+
+test('--fast is a fitted head, a trunk and fewer epochs, and what is given beside it holds', () => {
+  const parsed = (...words: string[]): Record<string, unknown> => addTrainOptions(new Command('train')).exitOverride().parse(words, { from: 'user' }).opts();
+  assert.deepEqual(trainConfigOf('taps', parsed('--fast')), trainConfigSchema.parse({ method: 'taps', headStart: true, trunkShare: 0.4, epochs: 10, warmupEpochs: 1 }));
+  assert.deepEqual(trainConfigOf('taps', parsed('--epochs', '4', '--fast', '--trunk', '0')), trainConfigSchema.parse({ method: 'taps', headStart: true, trunkShare: 0, epochs: 4, warmupEpochs: 1 }));
+  assert.match(addTrainOptions(new Command('train')).helpInformation().replace(/\s+/g, ' '), /--fast .*--head-start --trunk 0\.4 --epochs 10 --warmup 1/);
 });
 
 test('a value out of range is refused with option, value and range', () => {

@@ -35,7 +35,7 @@ export function pathCommand(): Command {
     .addOption(new Option('--to <lambda>', 'levels by λ instead of sizes: of the last [default: fits learning rate and length]').argParser(parseNumber))
     .addOption(new Option('--within <points>', 'show the smallest level at most so many points below full fine-tuning [default: the most accurate]').argParser(parsePoints))
     .option('--resume', 'go on with the newest unfinished path, with its own settings');
-  return addTrainOptions(command, ['method', 'lambda', 'warmup']).action((taskName: string, options: PathOptions, self: Command) =>
+  return addTrainOptions(command, ['method', 'lambda', 'warmup', 'fast']).action((taskName: string, options: PathOptions, self: Command) =>
     runCommand(self, async (context) => {
       using library = openLibrary(context.libraryFolder);
       const resume = options.resume === true ? unfinishedPath(library, taskName) : undefined;

@@ -6,7 +6,7 @@ import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import { DEFAULT_TOLERANCE } from '../../contract/compression.ts';
 import { TapsError } from '../../contract/errors.ts';
-import { defaultsForBase } from '../../contract/training-defaults.ts';
+import { defaultsForBase, FAST_SETTINGS } from '../../contract/training-defaults.ts';
 import { trainConfigSchema, type MethodId, type TrainConfig } from '../../contract/training.ts';
 import { parseInteger, parseNames, parseNumber } from './parse.ts';
 
@@ -72,6 +72,8 @@ const TRAIN_OPTIONS: readonly TrainOption[] = [
   { flag: 'threads', value: 'count', key: 'threads', help: 'CPU threads, 0 = all cores' },
 ];
 
+const FAST_WORDS = `--head-start --trunk ${String(FAST_SETTINGS.trunkShare)} --epochs ${String(FAST_SETTINGS.epochs)} --warmup ${String(FAST_SETTINGS.warmupEpochs)}`;
+
 /** What help shows where the schema has no default or null. */
 const NULL_DEFAULTS: Partial<Record<keyof TrainConfig, string>> = { scoreLearningRate: 'same as --lr', imageSize: "the base's own", layers: "the method's own", patternBytes: '--pattern-share', encoding: 'only as learnt', tolerance: String(DEFAULT_TOLERANCE) };
 
@@ -115,6 +117,7 @@ function textOf(value: unknown): string {
  */
 export function addTrainOptions(command: Command, except: readonly string[] = []): Command {
   if (!except.includes('method')) command.addOption(new Option('--method <method>', 'how the task is learnt').choices(METHOD_CHOICES).default('taps'));
+  if (!except.includes('fast')) command.addOption(new Option('--fast', `settings for about a third of the time: ${FAST_WORDS}. Options given beside it hold`));
   for (const { flag, value, key, help } of TRAIN_OPTIONS) {
     if (except.includes(flag)) continue;
     const property = propertyOf(key);
@@ -150,9 +153,9 @@ export function wordOfMethod(method: MethodId): string {
   return Object.entries(METHOD_WORDS).find(([, id]) => id === method)?.[0] ?? method;
 }
 
-/** Configuration keys that were given on the command line, with their values, without the method. */
+/** Configuration keys that were given on the command line, one by one or with `--fast`, with their values, without the method. */
 export function givenTrainOptions(options: Record<string, unknown>): Partial<TrainConfig> {
-  const given: Record<string, unknown> = {};
+  const given: Record<string, unknown> = options['fast'] === true ? { ...FAST_SETTINGS } : {};
   for (const { flag, key } of TRAIN_OPTIONS) {
     const value = options[flag.replace(/-(\w)/g, (_match, letter: string) => letter.toUpperCase())];
     if (value !== undefined) given[key] = value;
