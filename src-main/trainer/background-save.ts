@@ -14,6 +14,7 @@ export class BackgroundSave<Value> {
   #begun = performance.now();
   /** What the last save that has ended took. */
   #costMs = 0;
+  #busy = false;
   #failure: { error: unknown } | null = null;
 
   /** @param save durable when it resolves */
@@ -31,9 +32,13 @@ export class BackgroundSave<Value> {
   }
 
   async #timed(value: Value): Promise<void> {
-    const started = performance.now();
-    await this.#save(value);
-    this.#costMs = performance.now() - started;
+    this.#busy = true;
+    try {
+      await this.#save(value);
+    } finally {
+      this.#busy = false;
+      this.#costMs = this.#ageMs;
+    }
   }
 
   /** Whether work must be saved wherever it is. */
@@ -43,7 +48,9 @@ export class BackgroundSave<Value> {
 
   /** Whether a save is worth its time at the end of an epoch: always where one takes no time worth mentioning, else for a tenth of the time. */
   get isWorthwhile(): boolean {
-    return this.#costMs <= CHEAP_MS || this.#ageMs >= Math.min(MOST_LOST_MS, 10 * this.#costMs);
+    // One that goes on takes at least what it took so far.
+    const costMs = Math.max(this.#costMs, this.#busy ? this.#ageMs : 0);
+    return costMs <= CHEAP_MS || this.#ageMs >= Math.min(MOST_LOST_MS, 10 * costMs);
   }
 
   /** Since the last save began, or since this was made. */

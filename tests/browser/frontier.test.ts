@@ -97,6 +97,25 @@ test('a budget that cannot be held is refused beside what was typed, with the sm
   assert.deepEqual(the().pageErrors, []);
 });
 
+test('Fast sets epochs and what makes them enough, and gives them back; it is no setting of a path', { skip, timeout: LONG_MS }, async () => {
+  const page = await the().page();
+  await goTo(page, `/task/${taskId}/train`);
+  const fast = page.getByRole('checkbox', { name: /^Fast/ });
+  const shown = async (): Promise<string[]> => Promise.all(['Epochs', 'Trunk left alone', 'Head at the start'].map((label) => page.getByLabel(label, { exact: true }).inputValue()));
+  await page.getByText('Advanced settings').click();
+  assert.deepEqual(await shown(), ['30', '0', 'drawn']);
+  await fast.check();
+  assert.deepEqual(await shown(), ['10', '0.4', 'fitted']);
+  await page.getByLabel('Epochs', { exact: true }).fill('5');
+  assert.equal(await fast.isChecked(), true);
+  assert.deepEqual(await axeFindings(page), []);
+  await fast.uncheck();
+  assert.deepEqual(await shown(), ['30', '0', 'drawn']);
+  await page.getByRole('radio', { name: /^Path/ }).check();
+  await fast.waitFor({ state: 'detached' });
+  await page.close();
+});
+
 test('two results: the slider proposes both ends, one is adopted by keyboard, axe finds nothing in light and dark', { skip, timeout: LONG_MS }, async () => {
   await learn({ method: 'linear-probe', learningRate: 0.1 });
   await learn({ method: 'full-fine-tuning', epochs: 4, learningRate: 0.02 });

@@ -37,6 +37,10 @@ test('a save that takes its time waits until ten times as long has passed, one t
     assert.equal(saving.isWorthwhile, true, 'before the first one nothing is known, and everything would be lost');
     assert.equal(saving.isDue, false);
     await saving.begin(1);
+    if (saving === slow) {
+      await sleep(280);
+      assert.equal(saving.isWorthwhile, false, 'nothing waits for one that takes long already');
+    }
     await saving.done();
   }
   assert.equal(quick.isWorthwhile, true);
