@@ -20,7 +20,7 @@ export function defaultsForBase(operators: Readonly<Record<string, number>>): Pa
 type PaceSettings = Pick<TrainConfig, 'headStart' | 'trunkShare' | 'epochs' | 'warmupEpochs'>;
 
 /**
- * About a third of the published settings' time (docs/benchmarks.md, `npm run bench -- task`): a head that is fitted before the first
+ * About a third of the published settings' time (docs/training.md has what they bring and cost): a head that is fitted before the first
  * step, the lowest part of the network left alone, and so fewer epochs.
  */
 export const FAST_SETTINGS: PaceSettings = { headStart: true, trunkShare: 0.4, epochs: 10, warmupEpochs: 1 };
